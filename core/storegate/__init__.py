@@ -1,0 +1,80 @@
+"""storegate: a store gateway for Prometheus metrics in object storage, built from plugins.
+
+This module is what a plugin imports: the hook marker, the provider records, the protocols and the errors.
+"""
+
+from __future__ import annotations
+
+from storegate.errors import (
+    CancelledError,
+    ConfigurationError,
+    CorruptError,
+    DeadlineError,
+    DeniedError,
+    InvalidRequestError,
+    LimitError,
+    NotFoundError,
+    PluginError,
+    StoregateError,
+    ThrottledError,
+    UnavailableError,
+)
+from storegate.hookspecs import hookimpl
+from storegate.types import (
+    API_VERSION,
+    BlockMeta,
+    Cache,
+    CacheProvider,
+    DeletionMark,
+    FilterContext,
+    FrontEnd,
+    FrontendProvider,
+    MetaFilter,
+    MetaFilterProvider,
+    ObjectInfo,
+    ObjectStore,
+    ObjectStoreProvider,
+    Observer,
+    ObserverProvider,
+    Partitioner,
+    PartitionerProvider,
+    PluginContext,
+    Provider,
+    SupportsReadInto,
+)
+
+__all__ = [
+    "API_VERSION",
+    "BlockMeta",
+    "Cache",
+    "CacheProvider",
+    "CancelledError",
+    "ConfigurationError",
+    "CorruptError",
+    "DeadlineError",
+    "DeletionMark",
+    "DeniedError",
+    "FilterContext",
+    "FrontEnd",
+    "FrontendProvider",
+    "InvalidRequestError",
+    "LimitError",
+    "MetaFilter",
+    "MetaFilterProvider",
+    "NotFoundError",
+    "ObjectInfo",
+    "ObjectStore",
+    "ObjectStoreProvider",
+    "Observer",
+    "ObserverProvider",
+    "Partitioner",
+    "PartitionerProvider",
+    "PluginContext",
+    "PluginError",
+    "Provider",
+    "StoregateError",
+    "SupportsReadInto",
+    "ThrottledError",
+    "UnavailableError",
+    "hookimpl",
+]

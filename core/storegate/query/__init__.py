@@ -1,0 +1,1 @@
+"""One query, stage by stage: plan -> postings -> series -> chunks -> merge -> frames."""

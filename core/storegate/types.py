@@ -1,0 +1,236 @@
+"""The records and protocols that plugins deal in.
+
+Records are frozen and keyword-only. Times are milliseconds since the Unix epoch unless a name says otherwise.
+Everything that a factory returns is shared by all threads of the process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from prometheus_client import CollectorRegistry
+    from pydantic import BaseModel
+
+    from storegate.gateway import Gateway
+    from storegate.query.stats import QueryStats
+
+API_VERSION = "1.0"
+"""Version of the plugin API; a provider names the one it was written for."""
+
+
+# --- records about objects and blocks ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One entry of a listing. A folder (of a non-recursive listing) has a key that ends with `/` and no size."""
+
+    key: str
+    size: int | None = None  # bytes
+    modified: int | None = None  # ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockMeta:
+    """What `<ULID>/meta.json` says about a block (spec/formats.md 2)."""
+
+    ulid: str
+    min_time: int  # inclusive
+    max_time: int  # exclusive
+    resolution: int = 0  # ms: 0, 300000 or 3600000
+    labels: Mapping[str, str] = field(default_factory=dict)  # external labels
+    level: int = 1
+    sources: tuple[str, ...] = ()
+    source: str = ""  # which component uploaded it: sidecar, receive, compactor, ...
+    upload_time: int | None = None
+    segment_files: tuple[str, ...] = ()
+    files: Mapping[str, int] = field(default_factory=dict)  # path below the block's folder -> bytes, where known
+    series_max_size: int = 0  # bytes; an estimate, 0 when unknown
+    chunk_max_size: int = 0
+    num_series: int = 0
+    num_samples: int = 0
+    num_chunks: int = 0
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the whole meta.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionMark:
+    """What `<ULID>/deletion-mark.json` says (spec/formats.md 3)."""
+
+    ulid: str
+    deletion_time: int  # ms (the file holds seconds)
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterContext:
+    """What a meta filter may know besides the metas: the time of this sync, and the deletion marks by ULID."""
+
+    now: int
+    marks: Mapping[str, DeletionMark] = field(default_factory=dict)
+
+
+# --- what factories return ---------------------------------------------------------------------------------------------
+
+
+class ObjectStore(Protocol):
+    """A bucket. Keys use `/`, have no leading slash, and any Unicode text. Errors are those of `storegate.errors`.
+
+    Thread-safe. Every method may block; none may block for ever (use the back end's timeouts).
+    """
+
+    name: str
+    """How metrics and messages call this bucket."""
+    writable: bool
+    """Whether `put` and `delete` can work."""
+
+    def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
+        """Entries whose key starts with `prefix` (empty or ending in `/`), in key order.
+
+        Recursive: all objects below, with size and modification time. Otherwise: the objects and folders directly below.
+        A prefix under which nothing lies yields nothing.
+        """
+
+    def head(self, key: str) -> ObjectInfo:
+        """Size and modification time. Raises NotFoundError."""
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises NotFoundError."""
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset` (both in bytes); fewer only where the object ends. Raises NotFoundError."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Create or replace an object, whole or not at all."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object. Raises NotFoundError."""
+
+    def close(self) -> None:
+        """Give connections back. No call may follow."""
+
+
+@runtime_checkable
+class SupportsReadInto(Protocol):
+    """An object store that can fill a caller's buffer saves one copy of the bytes."""
+
+    def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` from `offset`; the number of bytes read, smaller than the buffer only where the object ends."""
+
+
+class Cache(Protocol):
+    """Bytes by key. Thread-safe. Never raises into a query: a failing back end is a miss, logged and counted by itself."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values that are there; absent keys are left out."""
+
+    def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
+        """Store values for at most `ttl` seconds. May drop them."""
+
+    def close(self) -> None:
+        """Give connections back. No call may follow."""
+
+
+class MetaFilter(Protocol):
+    """Chooses blocks to leave out. Pure: the same metas and context give the same answer, and nothing is changed."""
+
+    def select(self, metas: Mapping[str, BlockMeta], context: FilterContext) -> dict[str, str]:
+        """ULIDs to drop, each with its state for `thanos_blocks_meta_synced` (such as `time-excluded`)."""
+
+
+class Partitioner(Protocol):
+    """Joins byte ranges of one object into the reads that are sent to the store. Thread-safe and pure."""
+
+    def partition(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Indexes at which a new read begins, ascending, the first being 0.
+
+        `starts` is ascending; range i is `[starts[i], ends[i])`. A read covers its ranges from the first start to
+        the largest end. Empty input gives an empty array.
+        """
+
+
+class FrontEnd(Protocol):
+    """Serves the engine to clients over some transport."""
+
+    address: str
+    """`host:port` that is listened on, known after `start`."""
+
+    def start(self, gateway: Gateway) -> None:
+        """Listen. Returns once requests can be answered. Raises ConfigurationError when the address cannot be used."""
+
+    def stop(self, grace: float) -> None:
+        """Refuse new calls, let running ones end for at most `grace` seconds, then end them. Returns when done."""
+
+
+class Observer(Protocol):
+    """Is told what happened, on the thread where it happened: be quick. An exception is logged and counted, no more."""
+
+    def block_loaded(self, meta: BlockMeta) -> None: ...
+
+    def block_dropped(self, meta: BlockMeta, reason: str) -> None: ...
+
+    def query_finished(self, stats: QueryStats) -> None: ...
+
+
+# --- what hooks yield --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """Handed to every factory beside its checked configuration."""
+
+    name: str  # the provider's
+    log: logging.Logger | Any  # a structlog logger: log.info("message", key=value)
+    registry: CollectorRegistry  # for metrics of the plugin's own
+    role: str = ""  # which place of the pipeline this instance fills, such as `index-cache`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One thing that a plugin offers. `factory` is `"module:callable"`, called with (config, PluginContext)."""
+
+    name: str  # what operators write as `type:`; case-insensitive
+    summary: str  # one line
+    config: type[BaseModel]  # with extra="forbid"
+    factory: str
+    api: str = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStoreProvider(Provider):
+    """`factory` returns an ObjectStore."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheProvider(Provider):
+    """`factory` returns a Cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaFilterProvider(Provider):
+    """`factory` returns a MetaFilter. `states` are the drop states it can give, so that metrics can show them as 0."""
+
+    states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionerProvider(Provider):
+    """`factory` returns a Partitioner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendProvider(Provider):
+    """`factory` returns a FrontEnd. `early` ones start before the first sync (probes, metrics) and stop last."""
+
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserverProvider(Provider):
+    """`factory` returns an Observer."""
