@@ -1,7 +1,7 @@
 """Hatchling hook: compile every kernel of `core/storegate/kernels` to an extension beside its `.py`.
 
-A kernel is a Cython "pure Python mode" file: the same source runs uncompiled. An interpreter prefers the extension when both
-are there, so the hook decides which form an installation uses. Environment variables:
+A kernel is a Cython "pure Python mode" file: the same source runs uncompiled. An interpreter prefers the extension when
+both are there, so the hook decides which form an installation uses. Environment variables:
 
     STOREGATE_NO_EXTENSIONS=1       compile nothing: a `py3-none-any` wheel
     STOREGATE_REQUIRE_EXTENSIONS=1  a failure ends the build (releases, CI); otherwise it warns and the wheel is pure
