@@ -1,0 +1,175 @@
+"""The plugin host: finds plugins, loads them in isolation, remembers where each came from, creates what they provide.
+
+Loading happens once, at startup. A plugin that cannot load is listed and passed over; it stops the start only when the
+configuration needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pluggy
+import structlog
+from prometheus_client import CollectorRegistry
+
+from storegate.config.settings import ComponentRef
+from storegate.config.validation import check, suggestion
+from storegate.errors import PluginError, StoregateError
+from storegate.plugin_loading import KINDS, LoadedProvider, describe, load_plugin, new_host
+from storegate.plugin_sources import PluginSource, canonical, find_sources, install_hint, reason_to_skip
+from storegate.types import PluginContext
+
+GROUP = "storegate"
+_REINSTALL = (
+    "no built-in plugin is installed, so the installation is incomplete: run 'python -m pip install .' again "
+    "(in a checkout 'python -m pip install -e .')"
+)
+
+__all__ = ["GROUP", "KINDS", "LoadedProvider", "PluginManager", "PluginSource"]
+
+
+class PluginManager:
+    """Providers by kind and name. Immutable after `load`, so threads may share it."""
+
+    def __init__(self, sources: Iterable[PluginSource], providers: Iterable[LoadedProvider]) -> None:
+        self._sources = tuple(sources)
+        self._providers: dict[str, list[LoadedProvider]] = {kind: [] for kind in KINDS}
+        for loaded in providers:
+            self._providers[loaded.kind].append(loaded)
+        self._registry = CollectorRegistry()
+
+    @classmethod
+    def load(cls, disable: Iterable[str] = (), allow: Iterable[str] | None = None, group: str = GROUP) -> PluginManager:
+        """Load what is installed and what the lists, and their environment variables, let in.
+
+        Raises nothing for a broken plugin: see `broken`, and `get` for one that is needed.
+        """
+        host: pluggy.PluginManager = new_host()
+        disable, allow = tuple(disable), None if allow is None else tuple(allow)
+        sources: list[PluginSource] = []
+        providers: list[LoadedProvider] = []
+        for entry, found in find_sources(group):
+            if reason := reason_to_skip(found, disable, allow):
+                sources.append(found.with_state("disabled", reason))
+                continue
+            source, loaded = load_plugin(host, entry, found)
+            sources.append(source)
+            providers.extend(loaded)
+        host.check_pending()
+        return cls(sources, providers)
+
+    def sources(self) -> tuple[PluginSource, ...]:
+        """Every plugin that was found, loaded or not."""
+        return self._sources
+
+    @property
+    def broken(self) -> tuple[PluginSource, ...]:
+        """The plugins that could not load, each with its reason."""
+        return tuple(source for source in self._sources if source.state == "broken")
+
+    def providers(self, kind: str) -> tuple[LoadedProvider, ...]:
+        """All providers of a kind, conflicting ones included."""
+        return tuple(self._providers[kind])
+
+    def conflicts(self, kind: str) -> dict[str, tuple[LoadedProvider, ...]]:
+        """Names (folded) that more than one plugin provides."""
+        by_name: dict[str, list[LoadedProvider]] = {}
+        for loaded in self._providers[kind]:
+            by_name.setdefault(loaded.name.casefold(), []).append(loaded)
+        return {name: tuple(group) for name, group in by_name.items() if len(group) > 1}
+
+    def get(self, kind: str, name: str, *, where: str = "") -> LoadedProvider:
+        """The provider that `type: name` means; `NAME@DISTRIBUTION` chooses between two of one name.
+
+        Raises PluginError, which `where` (the path of the setting) opens.
+        """
+        place = f"{where}.type: " if where else ""
+        plain, _, distribution = name.partition("@")
+        matching = [loaded for loaded in self._providers[kind] if loaded.name.casefold() == plain.casefold()]
+        chosen = [
+            loaded
+            for loaded in matching
+            if not distribution or canonical(loaded.source.distribution) == canonical(distribution)
+        ]
+        if len(chosen) == 1:
+            return chosen[0]
+        if len(chosen) > 1:
+            raise PluginError(place + _conflict(kind, plain, chosen))
+        raise PluginError(place + self._missing(kind, name, matching))
+
+    def create(self, kind: str, ref: ComponentRef, context: Mapping[str, Any] | None = None, *, where: str = "") -> Any:
+        """The object that the provider's factory returns for this reference.
+
+        `context` fills PluginContext (`log`, `registry`, `role`); `where` is the path of the setting, by default the
+        role or the kind. Raises PluginError, ConfigurationError, or what the factory raises of `storegate.errors`.
+        """
+        extra = dict(context or {})
+        where = where or str(extra.get("role") or kind).replace("-", "_")
+        loaded = self.get(kind, ref.type, where=where)
+        config = check(loaded.provider.config, ref.config, path=f"{where}.config")
+        extra.setdefault("log", structlog.get_logger().bind(component=loaded.name))
+        extra.setdefault("registry", self._registry)
+        factory = _import_factory(loaded, where)
+        try:
+            return factory(config, PluginContext(name=loaded.name, **extra))
+        except StoregateError:
+            raise
+        except ImportError as error:
+            raise _unusable(loaded, where, error) from error
+        except Exception as error:
+            raise PluginError(f"{where}: {loaded.label} could not be opened: {describe(error)}") from error
+
+    def _missing(self, kind: str, name: str, namesakes: list[LoadedProvider]) -> str:
+        """Why no provider answers to the name, and what to do."""
+        kind_text = kind.replace("_", " ")
+        if namesakes:
+            origins = " and ".join(loaded.source.origin for loaded in namesakes)
+            return f"no {kind_text} {name!r}: {namesakes[0].name} is provided by {origins}"
+        if not any(source.builtin for source in self._sources):
+            return f"no {kind_text} {name!r}: {_REINSTALL}"
+        plain = name.partition("@")[0]
+        for source in self._sources:
+            offered = {provided.casefold() for provided in source.offered.get(kind, ())}
+            if source.state != "loaded" and (source.name.casefold() == plain.casefold() or plain.casefold() in offered):
+                return _not_loaded(source, f"{kind_text} {name!r}")
+        available = sorted({loaded.name for loaded in self._providers[kind]}, key=str.casefold)
+        hint = suggestion(plain, available)
+        text = f"no {kind_text} {name!r}{hint}" + f" (available: {', '.join(available) or 'none'})"
+        if self.broken:
+            text += "; plugins that could not load: " + ", ".join(f"{s.name} ({s.origin})" for s in self.broken)
+        return text
+
+
+def _import_factory(loaded: LoadedProvider, where: str) -> Any:
+    module, _, path = loaded.provider.factory.partition(":")
+    try:
+        target: Any = importlib.import_module(module)
+        for part in path.split("."):
+            target = getattr(target, part)
+    except (Exception, SystemExit) as error:
+        raise _unusable(loaded, where, error) from error
+    return target
+
+
+def _unusable(loaded: LoadedProvider, where: str, error: BaseException) -> PluginError:
+    return PluginError(f"{where}: {loaded.label} cannot be used: {describe(error)}; {install_hint(loaded.source)}")
+
+
+def _not_loaded(source: PluginSource, what: str) -> str:
+    if source.state == "disabled":
+        return f"{what} needs the plugin {source.name} of {source.origin}, which is {source.reason}: let it in"
+    return (
+        f"{what} needs the plugin {source.name} of {source.origin}, which could not load: {source.reason}; "
+        f"{install_hint(source)}"
+    )
+
+
+def _conflict(kind: str, name: str, candidates: list[LoadedProvider]) -> str:
+    origins = " and ".join(loaded.source.origin for loaded in candidates)
+    distributions = sorted({loaded.source.distribution for loaded in candidates})
+    text = f"{kind.replace('_', ' ')} {name!r} is provided by {origins}: "
+    if len(distributions) > 1:
+        return text + "write " + " or ".join(f"'{name}@{distribution}'" for distribution in distributions)
+    return text + f"disable one of the plugins {', '.join(loaded.source.name for loaded in candidates)}"
