@@ -1,0 +1,36 @@
+"""What an operator can set for the gRPC front end. Imports nothing heavy: it is read to list plugins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from storegate.config.units import Duration
+
+
+class GrpcConfig(BaseModel):
+    """Durations are seconds or text such as `2m`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = Field("0.0.0.0:10901", description="where to listen: host:port")
+    grace_period: Duration = Field(120.0, description="how long running calls may take to end at shutdown")
+    max_connection_age: Duration = Field(3600.0, description="connections are closed at this age; 0 keeps them")
+    tls_cert: Path | None = Field(None, description="server certificate chain (PEM); needs tls_key")
+    tls_key: Path | None = Field(None, description="the certificate's private key (PEM)")
+    tls_client_ca: Path | None = Field(None, description="clients must show a certificate of this CA (PEM)")
+    series_hints: bool = Field(
+        False, description="end Series answers with the queried blocks and, if asked, statistics"
+    )
+    response_compression: Literal["none", "gzip"] = Field("none", description="for clients that accept it")
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> GrpcConfig:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
+            raise ValueError(f"{given} is set and {missing} is not: TLS needs both")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key: clients can only be verified over TLS")
+        return self
