@@ -1,0 +1,330 @@
+"""The flags of `thanos store`, as data: name, kind, default, the setting that each fills, and its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from storegate.config.settings import EARLIEST, LATEST, CachingBucketRef, IndexCacheRef, ObjectStoreRef
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag. `targets` are paths of settings; none means that it is accepted without effect, and `ignored` says why.
+
+    A target `meta_filters.NAME.KEY` or `frontends.NAME.KEY` is a key of that component's config.
+    """
+
+    name: str
+    kind: str
+    help: str
+    targets: tuple[str, ...] = ()
+    default: str = ""
+    section: str = ""
+    aliases: tuple[str, ...] = ()  # deprecated names of the same flag: the last on the line wins
+    choices: dict[str, Any] = field(default_factory=dict)
+    repeatable: bool = False
+    hidden: bool = False
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two flags for one YAML text: `--NAME-file` takes a path, `--NAME` the text itself."""
+
+    name: str
+    help: str
+    section: str
+    target: str = ""
+    model: type[BaseModel] | None = None
+    key: str = ""  # where the YAML is a list: the key of the target's config that takes it
+    hidden: bool = False
+    ignored: str = ""
+
+
+PROCESS, NETWORK, BLOCKS, QUERY, WEB = "Process", "Network", "Blocks and storage", "Queries", "Web"
+
+_NO_UI = "this version has no web UI and no HTTP API"
+_NO_GO = "there is no Go runtime to limit"
+
+
+def _group(section: str, *flags: Flag) -> tuple[Flag, ...]:
+    return tuple(replace(flag, section=section) for flag in flags)
+
+
+FLAGS: tuple[Flag, ...] = (
+    *_group(
+        PROCESS,
+        Flag("config", "text", "Configuration file of storegate (YAML). Flags given beside it win."),
+        Flag(
+            "log.level",
+            "choice",
+            "Least level that is logged.",
+            ("log.level",),
+            "info",
+            choices={"error": "error", "warn": "warn", "info": "info", "debug": "debug"},
+        ),
+        Flag(
+            "log.format",
+            "choice",
+            "Form of log lines.",
+            ("log.format",),
+            "logfmt",
+            choices={"logfmt": "logfmt", "json": "json", "journald": "journald"},
+        ),
+        Flag("debug.name", "text", "Added to each log line as `name`.", ("log.name",), hidden=True),
+        Flag("enable-auto-gomemlimit", "bool", "Accepted, no effect.", default="false", ignored=_NO_GO),
+        Flag("auto-gomemlimit.ratio", "ratio", "Accepted, no effect.", default="0.9", ignored=_NO_GO),
+    ),
+    *_group(
+        NETWORK,
+        Flag("http-address", "text", "Listen address of HTTP.", ("frontends.http.address",), "0.0.0.0:10902"),
+        Flag("http-grace-period", "prom-duration", "Time to drain HTTP.", ("frontends.http.grace_period",), "2m"),
+        Flag("http.config", "text", "File with TLS and authentication for HTTP.", ("frontends.http.config_file",)),
+        Flag("grpc-address", "text", "Listen address of gRPC.", ("frontends.grpc.address",), "0.0.0.0:10901"),
+        Flag("grpc-grace-period", "go-duration", "Time to drain gRPC.", ("frontends.grpc.grace_period",), "2m"),
+        Flag(
+            "grpc-server-tls-cert",
+            "text",
+            "Certificate file; with the key it turns TLS on.",
+            ("frontends.grpc.tls_cert",),
+        ),
+        Flag("grpc-server-tls-key", "text", "Key file of the certificate.", ("frontends.grpc.tls_key",)),
+        Flag(
+            "grpc-server-tls-client-ca",
+            "text",
+            "CA file: clients must show a certificate.",
+            ("frontends.grpc.tls_client_ca",),
+        ),
+        Flag(
+            "grpc-server-tls-min-version",
+            "choice",
+            "Least TLS version.",
+            ("frontends.grpc.tls_min_version",),
+            "1.3",
+            choices={version: version for version in ("1.0", "1.1", "1.2", "1.3")},
+        ),
+        Flag(
+            "grpc-server-tls-ciphers",
+            "text",
+            "Cipher suite for TLS up to 1.2; repeatable.",
+            ("frontends.grpc.tls_ciphers",),
+            repeatable=True,
+        ),
+        Flag(
+            "grpc-server-tls-curves",
+            "text",
+            "Accepted, no effect.",
+            repeatable=True,
+            ignored="the gRPC library chooses the curves",
+        ),
+        Flag(
+            "grpc-server-max-connection-age",
+            "go-duration",
+            "Close connections of this age; 0: never.",
+            ("frontends.grpc.max_connection_age",),
+            "60m",
+        ),
+    ),
+    *_group(
+        BLOCKS,
+        Flag("data-dir", "text", "Local state: index-headers and copies of meta files.", ("data_dir",), "./data"),
+        Flag("cache-index-header", "bool", "Keep them there; otherwise in memory.", ("cache_index_header",), "true"),
+        Flag("sync-block-duration", "interval", "Time between two syncs.", ("sync.interval",), "3m"),
+        Flag(
+            "block-discovery-strategy",
+            "choice",
+            "recursive: one listing; concurrent: a check per block.",
+            ("sync.strategy",),
+            "recursive",
+            choices={"recursive": "recursive", "concurrent": "concurrent"},
+        ),
+        Flag("block-sync-concurrency", "positive", "Blocks loaded in parallel.", ("sync.block_concurrency",), "20"),
+        Flag(
+            "block-meta-fetch-concurrency", "positive", "Meta files read in parallel.", ("sync.meta_concurrency",), "32"
+        ),
+        Flag(
+            "min-time",
+            "time",
+            "Start of the time served: RFC 3339, or relative such as -6w.",
+            ("time.min_time", "meta_filters.time-partition.min_time"),
+            EARLIEST,
+        ),
+        Flag(
+            "max-time",
+            "time",
+            "End of the time served.",
+            ("time.max_time", "meta_filters.time-partition.max_time"),
+            LATEST,
+        ),
+        Flag(
+            "consistency-delay",
+            "prom-duration",
+            "Least age of fresh blocks.",
+            ("meta_filters.consistency-delay.delay",),
+            "0s",
+        ),
+        Flag(
+            "ignore-deletion-marks-delay",
+            "prom-duration",
+            "How long a block marked for deletion is still served.",
+            ("meta_filters.ignore-deletion-mark.delay",),
+            "24h",
+        ),
+        Flag(
+            "store.enable-index-header-lazy-reader",
+            "bool",
+            "Open index-headers at first use.",
+            ("index_header.lazy",),
+            "false",
+        ),
+        Flag(
+            "store.index-header-lazy-download-strategy",
+            "choice",
+            "lazy: also build them at first use.",
+            ("index_header.lazy_download",),
+            "eager",
+            choices={"eager": False, "lazy": True},
+        ),
+        Flag(
+            "store.index-header-lazy-reader-idle-timeout",
+            "go-duration",
+            "Close an index-header after so long unused.",
+            ("index_header.idle_timeout",),
+            "5m",
+            hidden=True,
+        ),
+        Flag(
+            "store.index-header-posting-offsets-in-mem-sampling",
+            "positive",
+            "Keep one of so many postings offsets.",
+            ("index_header.sampling",),
+            "32",
+            hidden=True,
+        ),
+        Flag(
+            "debug.advertise-compatibility-label",
+            "bool",
+            "Accepted, no effect.",
+            default="true",
+            hidden=True,
+            ignored="queriers that need the compatibility label are no longer supported",
+        ),
+    ),
+    *_group(
+        QUERY,
+        Flag(
+            "store.grpc.series-max-concurrency",
+            "count",
+            "Series calls at once; 0: no limit.",
+            ("limits.concurrency",),
+            "20",
+        ),
+        Flag(
+            "store.limits.request-series",
+            "count",
+            "Series of one request; 0: no limit.",
+            ("limits.series",),
+            "0",
+            aliases=("store.grpc.touched-series-limit",),
+        ),
+        Flag(
+            "store.limits.request-samples",
+            "count",
+            "Samples of one request; 0: no limit.",
+            ("limits.samples",),
+            "0",
+            aliases=("store.grpc.series-sample-limit",),
+        ),
+        Flag(
+            "store.grpc.downloaded-bytes-limit",
+            "bytes",
+            "Bytes fetched or touched by one call; 0: no limit.",
+            ("limits.bytes",),
+            "0",
+        ),
+        Flag(
+            "index-cache-size", "bytes", "Size of the in-memory index cache.", ("index_cache.config.max_size",), "250MB"
+        ),
+        Flag("chunk-pool-size", "bytes", "Most memory for chunks; 0: no limit.", ("query.chunk_pool",), "2GB"),
+        Flag("matcher-cache-size", "integer", "Compiled regular expressions kept.", ("query.matcher_cache",), "0"),
+        Flag(
+            "store.enable-lazy-expanded-postings",
+            "bool",
+            "Leave out expensive postings.",
+            ("query.lazy_expanded_postings",),
+            "false",
+        ),
+        Flag(
+            "store.posting-group-max-key-series-ratio",
+            "number",
+            "Leave out matchers with more keys per series; 0: off.",
+            ("query.max_key_series_ratio",),
+            "100",
+        ),
+        Flag(
+            "debug.series-batch-size",
+            "positive",
+            "Series handled at a time.",
+            ("query.series_batch",),
+            "10000",
+            hidden=True,
+        ),
+        Flag(
+            "debug.estimated-max-series-size",
+            "positive",
+            "First guess of a series' bytes.",
+            ("query.series_size",),
+            "65536",
+            hidden=True,
+        ),
+        Flag(
+            "debug.estimated-max-chunk-size",
+            "positive",
+            "First guess of a chunk's bytes.",
+            ("query.chunk_size",),
+            "16000",
+            hidden=True,
+        ),
+    ),
+    *_group(
+        WEB,
+        Flag("web.disable", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
+        Flag("web.external-prefix", "text", "Accepted, no effect yet.", ignored=_NO_UI),
+        Flag("web.prefix-header", "text", "Accepted, no effect yet.", ignored=_NO_UI),
+        Flag("web.disable-cors", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
+        Flag("bucket-web-label", "text", "Accepted, no effect yet.", ignored=_NO_UI),
+        Flag("disable-admin-operations", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
+    ),
+)
+
+PAIRS: tuple[Pair, ...] = (
+    Pair("tracing.config", "Tracing; accepted, no effect yet.", PROCESS, ignored="this version does not trace"),
+    Pair("objstore.config", "The object store (required).", BLOCKS, "object_store", ObjectStoreRef),
+    Pair(
+        "objstore-parquet.config",
+        "A bucket of parquet blocks; accepted, no effect.",
+        BLOCKS,
+        ignored="blocks converted to parquet stay served here",
+    ),
+    Pair(
+        "selector.relabel-config",
+        "Relabel rules that choose blocks.",
+        BLOCKS,
+        "meta_filters.label-shard",
+        key="rules",
+    ),
+    Pair("index-cache.config", "The index cache.", QUERY, "index_cache", IndexCacheRef),
+    Pair(
+        "store.caching-bucket.config",
+        "A cache in front of the object store; no effect yet.",
+        QUERY,
+        "caching_bucket",
+        CachingBucketRef,
+        hidden=True,
+        ignored="this version has no caching bucket",
+    ),
+    Pair("request.logging-config", "Request logging; accepted, no effect yet.", WEB, ignored="requests are not logged"),
+)
