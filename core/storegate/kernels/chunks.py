@@ -1,0 +1,641 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""From chunk places to parsed, hashed and de-duplicated chunks of a window of series.
+
+A window is a run of output series; its chunks are rows of flat arrays, grouped by series in the order in which blocks
+contributed them. Chunk data is never decoded: only its length, encoding byte, checksum and, for aggregate chunks, the
+five slots are read.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ImportError:
+    from storegate.kernels import _cython as cython
+
+if cython.compiled:
+    from cython.cimports.storegate.kernels.hashing import crc32c_at, xxh64_at
+else:
+    from storegate.kernels.hashing import crc32c as _crc32c
+    from storegate.kernels.hashing import xxh64 as _xxh64
+
+    def crc32c_at(p, pos, length):
+        return _crc32c(p, pos, pos + length)
+
+    def xxh64_at(p, pos, length):
+        return _xxh64(p[pos : pos + length])
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _gather(
+    order: cython.const[cython.longlong][::1],
+    first: cython.const[cython.uchar][::1],
+    begin: cython.Py_ssize_t,
+    groups: cython.Py_ssize_t,
+    limit: cython.Py_ssize_t,
+    chunk_start: cython.const[cython.longlong][::1],
+    leaders: cython.longlong[::1],
+    group_start: cython.longlong[::1],
+    index: cython.longlong[::1],
+    fill: cython.bint,
+) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t, cython.Py_ssize_t]:
+    i: cython.Py_ssize_t = begin
+    j: cython.Py_ssize_t
+    k: cython.longlong
+    g: cython.Py_ssize_t = 0
+    m: cython.Py_ssize_t = 0
+    while i < order.shape[0] and g < groups and (g == 0 or m < limit):
+        j = i
+        if fill:
+            leaders[g] = order[i]
+            group_start[g] = m
+        while j == i or (j < order.shape[0] and not first[j]):
+            for k in range(chunk_start[order[j]], chunk_start[order[j] + 1]):
+                if fill:
+                    index[m] = k
+                m += 1
+            j += 1
+        i = j
+        g += 1
+    if fill:
+        group_start[g] = m
+    return i, g, m
+
+
+def gather_chunks(order, first, begin, groups, limit, chunk_start, leaders, group_start, index):
+    """Choose a window: up to `groups` series from `order[begin]` on, fewer once they have `limit` chunks.
+
+    `order` and `first` as from `merge_labels`, `chunk_start` int64[n + 1]. Without `index` (None) it only counts; else
+    fills `leaders` int64[g] (the label set of each series), `group_start` int64[g + 1] and `index` int64[m] (rows of the
+    chunk table). Returns (position behind the window in `order`, series, chunks).
+    """
+    members: cython.const[cython.longlong][::1] = memoryview(order)
+    flags: cython.const[cython.uchar][::1] = memoryview(first)
+    starts: cython.const[cython.longlong][::1] = memoryview(chunk_start)
+    fill: cython.bint = index is not None
+    one: cython.longlong[::1] = memoryview(leaders)
+    two: cython.longlong[::1] = memoryview(group_start)
+    three: cython.longlong[::1] = memoryview(index if fill else leaders)
+    b: cython.Py_ssize_t = begin
+    g: cython.Py_ssize_t = groups
+    most: cython.Py_ssize_t = limit
+    i: cython.Py_ssize_t
+    m: cython.Py_ssize_t
+    if b < 0 or flags.shape[0] != members.shape[0]:
+        raise ValueError("the arrays do not fit one another")
+    for i in range(b, members.shape[0]):
+        if not 0 <= members[i] < starts.shape[0] - 1:
+            raise ValueError("an index is out of bounds")
+        if i - b > g and flags[i]:
+            break
+    with cython.nogil:
+        i, g, m = _gather(members, flags, b, g, most, starts, one, two, three, False)
+    if fill:
+        if one.shape[0] < g or two.shape[0] < g + 1 or three.shape[0] < m:
+            raise ValueError("the output is too small")
+        with cython.nogil:
+            _gather(members, flags, b, g, most, starts, one, two, three, True)
+    return i, g, m
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _merge_sort(
+    keys: cython.const[cython.longlong][::1], order: cython.longlong[::1], spare: cython.longlong[::1]
+) -> cython.int:
+    """Stable bottom-up sort of indexes by key. Returns 1 if the result is in spare."""
+    n: cython.Py_ssize_t = order.shape[0]
+    width: cython.Py_ssize_t = 1
+    low: cython.Py_ssize_t
+    middle: cython.Py_ssize_t
+    high: cython.Py_ssize_t
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    flip: cython.int = 0
+    a: cython.longlong[::1] = order
+    b: cython.longlong[::1] = spare
+    c: cython.longlong[::1]
+    while width < n:
+        low = 0
+        while low < n:
+            middle = low + width if low + width < n else n
+            high = low + 2 * width if low + 2 * width < n else n
+            i = low
+            j = middle
+            for k in range(low, high):
+                if j >= high or (i < middle and keys[a[i]] <= keys[a[j]]):
+                    b[k] = a[i]
+                    i += 1
+                else:
+                    b[k] = a[j]
+                    j += 1
+            low = high
+        c = a
+        a = b
+        b = c
+        flip = 1 - flip
+        width *= 2
+    return flip
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _plan(
+    keys: cython.const[cython.longlong][::1],
+    nexts: cython.const[cython.longlong][::1],
+    order: cython.const[cython.longlong][::1],
+    files: cython.const[cython.longlong][:, ::1],
+    starts: cython.longlong[::1],
+    ends: cython.longlong[::1],
+    runs: cython.longlong[::1],
+) -> tuple[cython.int, cython.Py_ssize_t]:
+    i: cython.Py_ssize_t
+    n: cython.Py_ssize_t = order.shape[0]
+    r: cython.Py_ssize_t = 0
+    key: cython.longlong
+    file: cython.longlong
+    last: cython.longlong = -1
+    offset: cython.longlong
+    end: cython.longlong
+    wanted: cython.longlong = 0
+    low32: cython.longlong = 0xFFFFFFFF
+    i = n
+    while i > 0:  # from the back, to know the next wanted offset of the file
+        i -= 1
+        key = keys[order[i]]
+        file = key >> 32
+        offset = key & low32
+        if file < 0 or file >= files.shape[0]:
+            return 19, order[i]
+        if files[file, 1] > 0 and offset >= files[file, 1]:
+            return 20, order[i]
+        if file != last:
+            wanted = 0
+        elif keys[order[i + 1]] != key:
+            wanted = keys[order[i + 1]] & low32
+        last = file
+        end = nexts[order[i]]
+        if end == 0:
+            end = offset + files[file, 0]
+            if wanted > 0 and wanted < end:
+                end = wanted
+        if files[file, 1] > 0 and end > files[file, 1]:
+            end = files[file, 1]
+        starts[i] = offset
+        ends[i] = end
+    last = -1
+    for i in range(n):
+        file = keys[order[i]] >> 32
+        if file != last:
+            runs[r] = i
+            r += 1
+            last = file
+    runs[r] = n
+    return 0, r
+
+
+def plan_chunks(keys, nexts, files, order, spare, starts, ends, runs):
+    """Sort wanted chunks by place and bound each one's bytes (spec of the estimate: chunk segment format, 5.3).
+
+    `keys` int64[m]: file number << 32 | offset; `nexts` int64[m]: offset of the following chunk of the series, 0 when
+    unknown; `files` int64[f, 2]: bytes to assume for a chunk of unknown end, size of the file (0 unknown). Fills `order`
+    int64[m] (chunks by place), `starts` and `ends` int64[m] in that order, `runs` int64[f + 1] (where each file begins).
+    Returns (status, number of runs or the chunk that is wrong).
+    """
+    k: cython.const[cython.longlong][::1] = memoryview(keys)
+    nx: cython.const[cython.longlong][::1] = memoryview(nexts)
+    f: cython.const[cython.longlong][:, ::1] = memoryview(files)
+    index: cython.longlong[::1] = memoryview(order)
+    other: cython.longlong[::1] = memoryview(spare)
+    s: cython.longlong[::1] = memoryview(starts)
+    e: cython.longlong[::1] = memoryview(ends)
+    r: cython.longlong[::1] = memoryview(runs)
+    i: cython.Py_ssize_t
+    m: cython.Py_ssize_t = k.shape[0]
+    ordered: cython.bint = True
+    flip: cython.int = 0
+    status: cython.int
+    found: cython.Py_ssize_t
+    if nx.shape[0] != m or index.shape[0] != m or other.shape[0] != m or s.shape[0] != m or e.shape[0] != m:
+        raise ValueError("the arrays differ in length")
+    if r.shape[0] < f.shape[0] + 1 or f.shape[1] != 2:
+        raise ValueError("the output is too small")
+    for i in range(m):
+        index[i] = i
+        if i > 0 and k[i] < k[i - 1]:
+            ordered = False
+    if not ordered:
+        with cython.nogil:
+            flip = _merge_sort(k, index, other)
+        if flip:
+            index[:] = other
+    with cython.nogil:
+        status, found = _plan(k, nx, index, f, s, e, r)
+    return status, found
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _place(
+    order: cython.const[cython.longlong][::1],
+    starts: cython.const[cython.longlong][::1],
+    reads: cython.const[cython.longlong][:, ::1],
+    places: cython.longlong[:, ::1],
+) -> cython.int:
+    i: cython.Py_ssize_t
+    r: cython.Py_ssize_t
+    last: cython.Py_ssize_t
+    at: cython.longlong
+    for r in range(reads.shape[0]):
+        last = reads[r + 1, 0] if r + 1 < reads.shape[0] else order.shape[0]
+        for i in range(reads[r, 0], last):
+            at = starts[i] - reads[r, 1]
+            places[order[i], 0] = reads[r, 2] + at
+            places[order[i], 1] = reads[r, 2] + (reads[r, 3] if reads[r, 3] > at else at)
+    return 0
+
+
+def place_chunks(order, starts, reads, places):
+    """Where chunks lie in the arena after the reads.
+
+    `reads` int64[r, 4]: (first chunk in `order`, file offset, place in the arena, bytes read), ascending; `places`
+    int64[m, 2] gets (position, end of the bytes that were read) by chunk.
+    """
+    index: cython.const[cython.longlong][::1] = memoryview(order)
+    offsets: cython.const[cython.longlong][::1] = memoryview(starts)
+    done: cython.const[cython.longlong][:, ::1] = memoryview(reads)
+    out: cython.longlong[:, ::1] = memoryview(places)
+    r: cython.Py_ssize_t
+    previous: cython.longlong = -1
+    if done.shape[1] != 4 or out.shape[1] != 2 or out.shape[0] != index.shape[0]:
+        raise ValueError("the arrays do not fit one another")
+    for r in range(done.shape[0]):
+        if not previous < done[r, 0] < index.shape[0]:
+            raise ValueError("the reads do not ascend")
+        previous = done[r, 0]
+    with cython.nogil:
+        _place(index, offsets, done, out)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _length(
+    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, end: cython.Py_ssize_t
+) -> tuple[cython.longlong, cython.Py_ssize_t]:
+    """A length of at most five varint bytes and the position behind it: -1 when cut off, -2 when it goes on."""
+    value: cython.longlong = 0
+    shift: cython.int = 0
+    byte: cython.longlong
+    while shift < 35:
+        if pos >= end:
+            return 0, -1
+        byte = p[pos]
+        pos += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, pos
+        shift += 7
+    return 0, -2
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _slots(
+    p: cython.pointer(cython.const[cython.uchar]),
+    pos: cython.Py_ssize_t,
+    end: cython.Py_ssize_t,
+    wanted: cython.int,
+    n: cython.Py_ssize_t,
+    subs: cython.longlong[:, ::1],
+    hashes: cython.ulonglong[::1],
+) -> cython.Py_ssize_t:
+    """Add the wanted ones of an aggregate chunk's five slots; the new number of sub-chunks, or -1 when malformed."""
+    slot: cython.int
+    length: cython.longlong
+    encoding: cython.int
+    for slot in range(5):
+        length, pos = _length(p, pos, end)
+        if pos < 0:
+            return -1
+        if length == 0:
+            continue
+        if pos + 1 + length > end or p[pos] < 1 or p[pos] > 3:
+            return -1
+        encoding = p[pos]
+        pos += 1
+        if wanted & (1 << (slot + 1)):
+            subs[n, 0] = slot + 4
+            subs[n, 1] = encoding - 1
+            subs[n, 2] = pos
+            subs[n, 3] = length
+            hashes[n] = xxh64_at(p, pos, length)
+            n += 1
+        pos += length
+    return n if pos == end else -1
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _parse(
+    p: cython.pointer(cython.const[cython.uchar]),
+    places: cython.const[cython.longlong][:, ::1],
+    wanted: cython.int,
+    state: cython.longlong[::1],
+    sub_start: cython.longlong[::1],
+    subs: cython.longlong[:, ::1],
+    hashes: cython.ulonglong[::1],
+) -> cython.int:
+    i: cython.Py_ssize_t = state[0]
+    n: cython.Py_ssize_t = sub_start[i]
+    pos: cython.Py_ssize_t
+    end: cython.Py_ssize_t
+    length: cython.longlong
+    encoding: cython.int
+    while i < places.shape[0]:
+        state[0] = i
+        length, pos = _length(p, places[i, 0], places[i, 1])
+        if pos == -2:
+            return 21
+        if pos < 0:
+            state[1] = 32
+            return 100
+        end = pos + 1 + length
+        if end + 4 > places[i, 1]:
+            state[1] = end + 4 - places[i, 0]
+            return 100
+        if crc32c_at(p, pos, length + 1) != (
+            (cython.cast(cython.uint, p[end]) << 24)
+            | (cython.cast(cython.uint, p[end + 1]) << 16)
+            | (cython.cast(cython.uint, p[end + 2]) << 8)
+            | p[end + 3]
+        ):
+            return 23
+        encoding = p[pos]
+        pos += 1
+        if encoding == 255:
+            n = _slots(p, pos, end, wanted, n, subs, hashes)
+            if n < 0:
+                return 25
+        elif 1 <= encoding <= 3:
+            subs[n, 0] = 3
+            subs[n, 1] = encoding - 1
+            subs[n, 2] = pos
+            subs[n, 3] = length
+            hashes[n] = xxh64_at(p, pos, length)
+            n += 1
+        else:
+            state[1] = encoding
+            return 24
+        state[2] += length
+        i += 1
+        sub_start[i] = n
+    state[0] = i
+    return 0
+
+
+def parse_chunks(arena, places, wanted, state, sub_start, subs, hashes):
+    """Check and hash the chunks at `places` int64[m, 2] of (position, end of what was read).
+
+    Bit a of `wanted` asks for aggregate a (`Aggr` of the StoreAPI) of aggregate chunks; other chunks have one sub-chunk,
+    raw. `state` int64[3] holds (next chunk, detail, data bytes), zero to begin; `sub_start` int64[m + 1] begins with 0;
+    `subs` int64[5 m, 4] gets (field of AggrChunk, encoding on the wire, position, length), `hashes` uint64[5 m].
+    Returns a status: 0, 100 when chunk state[0] needs state[1] bytes from its position, or what is damaged.
+    """
+    buf: cython.const[cython.uchar][::1] = memoryview(arena if len(arena) else b"\0")
+    where: cython.const[cython.longlong][:, ::1] = memoryview(places)
+    progress: cython.longlong[::1] = memoryview(state)
+    starts: cython.longlong[::1] = memoryview(sub_start)
+    rows: cython.longlong[:, ::1] = memoryview(subs)
+    digests: cython.ulonglong[::1] = memoryview(hashes)
+    p: cython.pointer(cython.const[cython.uchar])
+    mask: cython.int = wanted
+    i: cython.Py_ssize_t
+    m: cython.Py_ssize_t = where.shape[0]
+    status: cython.int
+    for i in range(m):
+        if not 0 <= where[i, 0] <= where[i, 1] <= buf.shape[0]:
+            raise ValueError("a chunk is outside the arena")
+    if starts.shape[0] < m + 1 or rows.shape[0] < 5 * m or digests.shape[0] < 5 * m or not 0 <= progress[0] <= m:
+        raise ValueError("the output is too small")
+    if cython.compiled:
+        p = cython.address(buf[0])
+    else:
+        p = buf
+    with cython.nogil:
+        status = _parse(p, where, mask, progress, starts, rows, digests)
+    return status
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _sub_of(
+    subs: cython.const[cython.longlong][:, ::1], start: cython.Py_ssize_t, end: cython.Py_ssize_t, field: cython.int
+) -> cython.Py_ssize_t:
+    i: cython.Py_ssize_t
+    for i in range(start, end):
+        if subs[i, 0] == field:
+            return i
+    return -1
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _chunk_order(
+    p: cython.pointer(cython.const[cython.uchar]),
+    times: cython.const[cython.longlong][:, ::1],
+    sub_start: cython.const[cython.longlong][::1],
+    subs: cython.const[cython.longlong][:, ::1],
+    a: cython.Py_ssize_t,
+    b: cython.Py_ssize_t,
+) -> cython.int:
+    """StoreAPI 7.2: times, then per aggregate present first, smaller encoding, data bytes descending."""
+    field: cython.int
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t
+    if times[a, 0] != times[b, 0]:
+        return -1 if times[a, 0] < times[b, 0] else 1
+    if times[a, 1] != times[b, 1]:
+        return -1 if times[a, 1] < times[b, 1] else 1
+    for field in range(3, 9):
+        i = _sub_of(subs, sub_start[a], sub_start[a + 1], field)
+        j = _sub_of(subs, sub_start[b], sub_start[b + 1], field)
+        if i < 0 and j < 0:
+            continue
+        if i < 0 or j < 0:
+            return -1 if j < 0 else 1
+        if subs[i, 1] != subs[j, 1]:
+            return -1 if subs[i, 1] < subs[j, 1] else 1
+        n = subs[i, 3] if subs[i, 3] < subs[j, 3] else subs[j, 3]
+        for k in range(n):
+            if p[subs[i, 2] + k] != p[subs[j, 2] + k]:
+                return -1 if p[subs[i, 2] + k] > p[subs[j, 2] + k] else 1
+        if subs[i, 3] != subs[j, 3]:
+            return -1 if subs[i, 3] > subs[j, 3] else 1
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _new_hash(
+    table: cython.ulonglong[:, ::1], mask: cython.ulonglong, stamp: cython.ulonglong, digest: cython.ulonglong
+) -> cython.bint:
+    """Record a hash for this series; False when it is there already."""
+    at: cython.ulonglong = (digest ^ (digest >> 29)) & mask
+    while table[at, 1] == stamp:
+        if table[at, 0] == digest:
+            return False
+        at = (at + 1) & mask
+    table[at, 0] = digest
+    table[at, 1] = stamp
+    return True
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _sort_group(
+    p: cython.pointer(cython.const[cython.uchar]),
+    times: cython.const[cython.longlong][:, ::1],
+    sub_start: cython.const[cython.longlong][::1],
+    subs: cython.const[cython.longlong][:, ::1],
+    kept: cython.longlong[::1],
+    spare: cython.longlong[::1],
+    start: cython.Py_ssize_t,
+    end: cython.Py_ssize_t,
+) -> cython.int:
+    """Stable bottom-up merge sort of kept[start:end]; costs one pass when they are in order, as they mostly are."""
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    low: cython.Py_ssize_t
+    middle: cython.Py_ssize_t
+    high: cython.Py_ssize_t
+    width: cython.Py_ssize_t = 1
+    i = start + 1
+    while i < end and _chunk_order(p, times, sub_start, subs, kept[i - 1], kept[i]) <= 0:
+        i += 1
+    if i >= end:
+        return 0
+    while width < end - start:
+        low = start
+        while low < end:
+            middle = low + width if low + width < end else end
+            high = low + 2 * width if low + 2 * width < end else end
+            i = low
+            j = middle
+            for k in range(low, high):
+                if j >= high or (i < middle and _chunk_order(p, times, sub_start, subs, kept[i], kept[j]) <= 0):
+                    spare[k] = kept[i]
+                    i += 1
+                else:
+                    spare[k] = kept[j]
+                    j += 1
+            low = high
+        for k in range(start, end):
+            kept[k] = spare[k]
+        width *= 2
+    return 0
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _fold(
+    p: cython.pointer(cython.const[cython.uchar]),
+    group_start: cython.const[cython.longlong][::1],
+    single: cython.const[cython.longlong][::1],
+    times: cython.const[cython.longlong][:, ::1],
+    sub_start: cython.const[cython.longlong][::1],
+    subs: cython.const[cython.longlong][:, ::1],
+    hashes: cython.const[cython.ulonglong][::1],
+    table: cython.ulonglong[:, ::1],
+    kept: cython.longlong[::1],
+    spare: cython.longlong[::1],
+    kept_start: cython.longlong[::1],
+) -> cython.Py_ssize_t:
+    g: cython.Py_ssize_t
+    i: cython.Py_ssize_t
+    s: cython.Py_ssize_t
+    n: cython.Py_ssize_t = 0
+    step: cython.int
+    field: cython.int
+    mask: cython.ulonglong = table.shape[0] - 1
+    for g in range(group_start.shape[0] - 1):
+        kept_start[g] = n
+        for i in range(group_start[g], group_start[g + 1]):
+            for step in range(6):
+                field = 3 + step
+                if field == 5:
+                    field = 7
+                elif field == 7:
+                    field = 5
+                s = _sub_of(subs, sub_start[i], sub_start[i + 1], field)
+                if s >= 0 and _new_hash(table, mask, g + 1, hashes[s]):
+                    kept[n] = i
+                    n += 1
+                    break
+        if n == kept_start[g]:
+            for i in range(group_start[g], single[g]):  # no data at all: the first contributor as it is
+                kept[n] = i
+                n += 1
+        else:
+            _sort_group(p, times, sub_start, subs, kept, spare, kept_start[g], n)
+    kept_start[group_start.shape[0] - 1] = n
+    return n
+
+
+def fold_chunks(arena, group_start, single, times, sub_start, subs, hashes, table, kept, spare, kept_start):
+    """Drop duplicate chunks of each series and order the rest (StoreAPI 7.2).
+
+    `group_start` int64[g + 1] cuts the chunks by series, `single` int64[g] ends each series' first contributor; `times`
+    int64[m, 2+] holds (mint, maxt); the rest as from `parse_chunks`. `table` uint64[t, 2] is zero, t a power of two
+    above the chunks of any series. Fills `kept` int64[m] and `kept_start` int64[g + 1]; `spare` is int64[m].
+    Returns the number of chunks kept.
+    """
+    buf: cython.const[cython.uchar][::1] = memoryview(arena if len(arena) else b"\0")
+    groups: cython.const[cython.longlong][::1] = memoryview(group_start)
+    ones: cython.const[cython.longlong][::1] = memoryview(single)
+    t: cython.const[cython.longlong][:, ::1] = memoryview(times)
+    starts: cython.const[cython.longlong][::1] = memoryview(sub_start)
+    rows: cython.const[cython.longlong][:, ::1] = memoryview(subs)
+    digests: cython.const[cython.ulonglong][::1] = memoryview(hashes)
+    seen: cython.ulonglong[:, ::1] = memoryview(table)
+    out: cython.longlong[::1] = memoryview(kept)
+    other: cython.longlong[::1] = memoryview(spare)
+    out_start: cython.longlong[::1] = memoryview(kept_start)
+    p: cython.pointer(cython.const[cython.uchar])
+    g: cython.Py_ssize_t
+    n: cython.Py_ssize_t = groups.shape[0] - 1
+    m: cython.Py_ssize_t = groups[n]
+    total: cython.Py_ssize_t
+    if ones.shape[0] < n or t.shape[0] < m or starts.shape[0] < m + 1 or out.shape[0] < m or other.shape[0] < m:
+        raise ValueError("the arrays do not fit one another")
+    if out_start.shape[0] < n + 1 or seen.shape[0] & (seen.shape[0] - 1):
+        raise ValueError("the output is too small")
+    for g in range(n):
+        if not 0 <= groups[g] <= ones[g] <= groups[g + 1] or groups[g + 1] - groups[g] >= seen.shape[0]:
+            raise ValueError("a series has more chunks than the table holds")
+    if cython.compiled:
+        p = cython.address(buf[0])
+    else:
+        p = buf
+    with cython.nogil:
+        total = _fold(p, groups, ones, t, starts, rows, digests, seen, out, other, out_start)
+    return total
