@@ -65,6 +65,7 @@ class GrpcFrontEnd:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
+        self._updates: set[asyncio.Future[None]] = set()
         self._grace = 0.0
         self._services: Services | None = None
 
@@ -135,10 +136,14 @@ class GrpcFrontEnd:
         return port
 
     def _ready_changed(self, ready: bool) -> None:
-        loop = self._loop
-        if loop is not None:
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
-                asyncio.run_coroutine_threadsafe(self._set_health(ready), loop)
+                self._loop.call_soon_threadsafe(self._update_health, ready)
+
+    def _update_health(self, ready: bool) -> None:
+        task = asyncio.ensure_future(self._set_health(ready))
+        self._updates.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._updates.discard)
 
     async def _set_health(self, ready: bool) -> None:
         statuses: Any = health_pb2.HealthCheckResponse

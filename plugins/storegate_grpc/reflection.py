@@ -49,14 +49,14 @@ def _add(pool: DescriptorPool, file: FileDescriptor, known: set[str]) -> None:
 
 
 def _reflection_v1() -> FileDescriptorProto:
-    text = reflection_pb2.DESCRIPTOR.serialized_pb
-    proto = FileDescriptorProto.FromString(text)
+    proto = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
     proto.name = "grpc/reflection/v1/reflection.proto"
     old, new = f".{proto.package}.", ".grpc.reflection.v1."
     proto.package = "grpc.reflection.v1"
     for message in proto.message_type:
         for field in message.field:
-            field.type_name = field.type_name.replace(old, new)
+            if field.type_name:
+                field.type_name = field.type_name.replace(old, new)
     for method in proto.service[0].method:
         method.input_type = method.input_type.replace(old, new)
         method.output_type = method.output_type.replace(old, new)
