@@ -1,7 +1,7 @@
 """Writes TSDB blocks as Prometheus and Thanos do: index, chunk segments with real checksums, meta.json.
 
-`write_block` takes samples, `write_block_arrays` takes numpy arrays (fast), `write_block_raw` takes ready chunk data and
-writes exactly what it is given, so that odd blocks can be made on purpose.
+`write_block` takes samples, `write_block_arrays` takes numpy arrays (fast), `write_block_raw` takes ready chunk
+data and writes exactly what it is given, so that odd blocks can be made on purpose.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def write_block_arrays(
     options: BlockOptions | None = None,
     **changes: Any,
 ) -> WrittenBlock:
-    """Write float series, fast: `values` is (series, samples), `times` (ms, ascending) the same or (samples) for all."""
+    """Write float series fast: `values` is (series, samples), `times` (ms, ascending) the same or one row for all."""
     series = zip(labels, encode_arrays(times, values, samples_per_chunk), strict=True)
     return write_block_raw(target, series, options=options, **changes)
 
@@ -190,5 +190,9 @@ class _BlockFolder:
 
 def _pairs(labels: Labels, sort: bool) -> BytePairs:
     items = labels.items() if isinstance(labels, Mapping) else labels
-    pairs = [(name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")) for name, value in items]
+    pairs = [(_stored(name), _stored(value)) for name, value in items]
     return tuple(sorted(pairs) if sort else pairs)
+
+
+def _stored(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

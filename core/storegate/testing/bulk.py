@@ -16,7 +16,7 @@ def encode_xor_rows(times: NDArray[np.int64], values: NDArray[np.float64]) -> li
     Differences between times must fit 63 bits.
     """
     if times.shape != values.shape or times.ndim != 2 or not 1 <= times.shape[1] <= 65535:
-        raise ValueError(f"times {times.shape} and values {values.shape} must have one shape (chunks, 1..65535 samples)")
+        raise ValueError(f"times {times.shape} and values {values.shape} must both be (chunks, 1..65535 samples)")
     out: list[bytes] = []
     for start in range(0, len(times), _ROWS):
         out += _encode(
@@ -40,8 +40,8 @@ class _Bits:
         room = U64(64) - (self._length & U64(63))  # 1 to 64 bits
         over = bits > room
         spill = np.where(over, bits - room, U64(0))
-        # shifts by 64 are undefined: do them in two steps
-        head = np.where(over, value >> np.minimum(spill, U64(63)), _shift_left(value, np.where(over, U64(0), room - bits)))
+        gap = np.where(over, U64(0), room - bits)
+        head = np.where(over, value >> np.minimum(spill, U64(63)), _shift_left(value, gap))
         self._words[word, self._row] |= head
         tail = np.where(over, _shift_left(value, np.where(over, U64(64) - spill, U64(64))), U64(0))
         self._words[word + 1, self._row] |= tail
@@ -56,6 +56,7 @@ class _Bits:
 
 
 def _shift_left(value: Array, count: Array) -> Array:
+    """A shift by 64 is undefined in numpy; here it gives 0."""
     return np.where(count >= U64(64), U64(0), value << np.minimum(count, U64(63)))
 
 

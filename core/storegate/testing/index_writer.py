@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from storegate.testing.crc32c import crc32c
 from storegate.testing.varint import put_uvarint, put_varint
@@ -100,7 +101,7 @@ class _IndexBuilder:
         self._write_table((2, pair, offset) for pair, offset in postings_offsets)
         toc = struct.pack(">6Q", symbols, series, labels, label_table, postings, postings_table)
         self.out += toc + struct.pack(">I", crc32c(toc))
-        largest = max((after - before for before, after in zip(offsets, offsets[1:], strict=False)), default=0)
+        largest = max((after - before for before, after in pairwise(offsets)), default=0)
         return BuiltIndex(bytes(self.out), offsets, largest)
 
     def _align(self, to: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from storegate.errors import CorruptError
@@ -37,7 +38,7 @@ def compose_meta(
     }
     if options.thanos:
         document["thanos"] = _thanos(options, created, series, sizes, series_max_size)
-    return document | options.meta
+    return {**document, **options.meta}
 
 
 def _sources(options: BlockOptions, ulid: str) -> list[str]:
@@ -72,7 +73,7 @@ def _chunk_max_size(series: Sequence[IndexSeries]) -> int:
 
 
 def _largest_distance(chunks: Sequence[ChunkEntry]) -> int:
-    pairs = zip(chunks[:-2], chunks[1:-1], strict=True)
+    pairs = pairwise(chunks[:-1])
     return max((b.ref - a.ref for a, b in pairs if a.ref >> 32 == b.ref >> 32), default=0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,8 +22,8 @@ UNKNOWN, NO_RESET, RESET, GAUGE = 0x00, 0x40, 0x80, 0xC0
 class Histogram:
     """One native histogram.
 
-    Spans are `(offset, length)` pairs. Integer histograms hold each bucket as the difference to its neighbour (the first
-    one absolute), as chunks do; float histograms hold absolute values and floats for both counts.
+    Spans are `(offset, length)` pairs. Integer histograms hold each bucket as the difference to its neighbour (the
+    first one absolute), as chunks do; float histograms hold absolute values and floats for both counts.
     """
 
     count: float = 0
@@ -62,9 +61,7 @@ class Histogram:
             return self
         positive, negative = _absolute(self.positive), _absolute(self.negative)
         count, zero_count = float(self.count), float(self.zero_count)
-        return replace(
-            self, is_float=True, count=count, zero_count=zero_count, positive=positive, negative=negative
-        )
+        return replace(self, is_float=True, count=count, zero_count=zero_count, positive=positive, negative=negative)
 
 
 def _absolute(deltas: Sequence[float]) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
 """A reader of blocks and an engine of answers that are slow and obvious: what the fast path is compared with.
 
-Plain Python, whole files in memory, nothing shared with `storegate.index`, `storegate.query` or the kernels (the records of
-requests aside).
+Plain Python, whole files in memory, nothing shared with `storegate.index`, `storegate.query` or the kernels
+(the records of requests aside).
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """What a gateway must answer, worked out the slow way (the rules are those of the Thanos StoreAPI).
 
-Blocks are given, already chosen by meta filters. Nothing is cached, limited (other than by a request's own `limit`) or run
-in parallel; labels are plain tuples of `(name, value)`.
+Blocks are given, already chosen by meta filters. Nothing is cached, limited (other than by a request's own `limit`)
+or run in parallel; labels are plain tuples of `(name, value)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from storegate.errors import StoregateError
 from storegate.query.request import (
@@ -74,17 +75,11 @@ def obvious_series(
     for candidate in choose_blocks(blocks, request, start, end):
         found += _block_answer(candidate, request, start, end, cut_candidates, strict_aggregates)
     found.sort(key=lambda series: labels_key(series.labels))
-    answer = []
-    while found:
-        group = [series for series in found if series.labels == found[0].labels]
-        found = found[len(group) :]
-        answer.append(_fold(group))
+    answer = [_fold(list(group)) for _, group in groupby(found, key=lambda series: series.labels)]
     return answer[: request.limit] if request.limit > 0 else answer
 
 
-def choose_blocks(
-    blocks: Iterable[ObviousBlock], request: SeriesRequest, start: int, end: int
-) -> list[_Candidate]:
+def choose_blocks(blocks: Iterable[ObviousBlock], request: SeriesRequest, start: int, end: int) -> list[_Candidate]:
     """Blocks of a `Series` call: by external labels, time, resolution and block matchers."""
     matchers, block_matchers = compile_matchers(request.matchers), compile_matchers(request.block_matchers)
     sets: dict[frozenset[tuple[str, str]], list[ObviousBlock]] = {}
@@ -256,9 +251,7 @@ def obvious_label_values(blocks: Iterable[ObviousBlock], request: LabelValuesReq
     return _labels_answer(values - {""}, request.limit, asked)
 
 
-def _label_blocks(
-    blocks: Iterable[ObviousBlock], request: LabelNamesRequest | LabelValuesRequest
-) -> list[_Candidate]:
+def _label_blocks(blocks: Iterable[ObviousBlock], request: LabelNamesRequest | LabelValuesRequest) -> list[_Candidate]:
     """Every block in time, of any resolution, that block matchers and external labels allow."""
     matchers, block_matchers = compile_matchers(request.matchers), compile_matchers(request.block_matchers)
     asked = []

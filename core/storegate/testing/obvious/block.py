@@ -10,7 +10,7 @@ from typing import Any
 
 from storegate.errors import CorruptError
 from storegate.query.request import LabelMatcher
-from storegate.testing.chunks import AGGR, Sample, decode_chunk, decode_xor, split_aggregate
+from storegate.testing.chunks import AGGR, Sample, decode_chunk, split_aggregate
 from storegate.testing.crc32c import crc32c
 from storegate.testing.obvious.index import ChunkEntry, IndexSeries, LabelPairs, ObviousIndex, read_index
 from storegate.testing.obvious.matching import Matcher, all_match, compile_matchers
@@ -85,7 +85,9 @@ class ObviousBlock:
         samples: list[Sample] = []
         for entry in series.chunks:
             encoding, data = self.chunk(entry)
-            samples += decode_xor(split_aggregate(data)["count"][1]) if encoding == AGGR else decode_chunk(encoding, data)
+            if encoding == AGGR:
+                encoding, data = split_aggregate(data)["count"]
+            samples += decode_chunk(encoding, data)
         return samples
 
     def select(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from storegate.errors import CorruptError
 from storegate.testing.crc32c import crc32c
@@ -155,7 +156,7 @@ class _IndexReader:
         while True:
             if index.version == 2:
                 position += -position % 16
-            if position >= end or end - position < 8 and not any(self.data[position:end]):
+            if position >= end or (end - position < 8 and not any(self.data[position:end])):
                 return
             entry, position = self._series_entry(index, position, end)
             yield entry
@@ -231,7 +232,7 @@ class _IndexReader:
         if end - begin != 4 + 4 * count:
             raise self.fail(f"a postings list of {count} series has {end - begin} bytes", offset)
         refs = list(struct.unpack_from(f">{count}I", self.data, begin + 4))
-        if any(after <= before for before, after in zip(refs, refs[1:], strict=False)):
+        if any(after <= before for before, after in pairwise(refs)):
             raise self.fail("a postings list is not strictly ascending", offset)
         return [ref * 16 if index.version == 2 else ref for ref in refs]
 
