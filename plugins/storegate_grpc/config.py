@@ -21,6 +21,8 @@ class GrpcConfig(BaseModel):
     tls_cert: Path | None = Field(None, description="server certificate chain (PEM); needs tls_key")
     tls_key: Path | None = Field(None, description="the certificate's private key (PEM)")
     tls_client_ca: Path | None = Field(None, description="clients must show a certificate of this CA (PEM)")
+    tls_min_version: Literal["1.0", "1.1", "1.2", "1.3"] | None = Field(None, description="1.2 is what gRPC enforces")
+    tls_ciphers: tuple[str, ...] = Field((), description="refused: set GRPC_SSL_CIPHER_SUITES in the environment")
     series_hints: bool = Field(
         False, description="end Series answers with the queried blocks and, if asked, statistics"
     )

@@ -15,6 +15,7 @@ def server_credentials(config: GrpcConfig, log: Any) -> grpc.ServerCredentials |
     """None without TLS. Certificate and key are looked at in every handshake; the client CA is read once."""
     if config.tls_cert is None or config.tls_key is None:
         return None
+    _refuse_what_grpc_cannot(config)
     certificate, key = config.tls_cert, config.tls_key
     client_ca = None if config.tls_client_ca is None else _read(config.tls_client_ca, "tls_client_ca")
     loaded = _changed(certificate, key)
@@ -35,6 +36,20 @@ def server_credentials(config: GrpcConfig, log: Any) -> grpc.ServerCredentials |
         return fresh
 
     return grpc.dynamic_ssl_server_credentials(current, fetch, require_client_authentication=client_ca is not None)
+
+
+def _refuse_what_grpc_cannot(config: GrpcConfig) -> None:
+    """grpcio speaks TLS 1.2 and 1.3 and takes ciphers from its environment; to ignore a stricter wish would be unsafe."""
+    if config.tls_min_version == "1.3":
+        raise ConfigurationError(
+            "front end grpc, tls_min_version (--grpc-server-tls-min-version): gRPC for Python also accepts TLS 1.2;"
+            " set 1.2, or end TLS in a proxy that insists on 1.3"
+        )
+    if config.tls_ciphers:
+        raise ConfigurationError(
+            "front end grpc, tls_ciphers (--grpc-server-tls-ciphers): remove it and name the ciphers, as OpenSSL does,"
+            " in the environment variable GRPC_SSL_CIPHER_SUITES"
+        )
 
 
 def _configuration(certificate: Path, key: Path, client_ca: bytes | None) -> grpc.ServerCertificateConfiguration:

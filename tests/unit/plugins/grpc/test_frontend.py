@@ -234,3 +234,19 @@ def test_a_file_that_is_no_pem_is_named(pki, tmp_path):
     (tmp_path / "key.der").write_bytes(b"\x30\x82")
     with pytest.raises(ConfigurationError, match=r"tls_key: .*key\.der is not a PEM file"):
         build(tls_cert=pki / "cert.pem", tls_key=tmp_path / "key.der")
+
+
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [
+        ({"tls_min_version": "1.3"}, "--grpc-server-tls-min-version"),
+        ({"tls_ciphers": ["X"]}, "--grpc-server-tls-ciphers"),
+    ],
+)
+def test_a_tls_rule_that_grpc_cannot_keep_is_refused(pki, option, flag):
+    with pytest.raises(ConfigurationError, match=flag):
+        build(tls_cert=pki / "cert.pem", tls_key=pki / "key.pem", **option)
+
+
+def test_tls_rules_without_tls_do_no_harm():
+    build(tls_min_version="1.3")
