@@ -78,6 +78,7 @@ class GrpcFrontEnd:
         self.address = join_address(parse_address(self._config.address, SETTING)[0], port)
         self._log.info("listening for gRPC", address=self.address, tls=self._credentials is not None)
         gateway.on_ready_change(self._ready_changed)
+        self._ready_changed(gateway.ready)  # it may have changed since the server was built
 
     def stop(self, grace: float) -> None:
         """NOT_SERVING, no new calls, running ones end within `grace` or the configured grace period."""

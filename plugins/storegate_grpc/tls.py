@@ -39,7 +39,7 @@ def server_credentials(config: GrpcConfig, log: Any) -> grpc.ServerCredentials |
 
 
 def _refuse_what_grpc_cannot(config: GrpcConfig) -> None:
-    """grpcio speaks TLS 1.2 and 1.3 and takes ciphers from its environment; to ignore a stricter wish would be unsafe."""
+    """grpcio speaks TLS 1.2 and 1.3 and takes ciphers from its environment: no stricter wish may be ignored."""
     if config.tls_min_version == "1.3":
         raise ConfigurationError(
             "front end grpc, tls_min_version (--grpc-server-tls-min-version): gRPC for Python also accepts TLS 1.2;"
