@@ -52,10 +52,7 @@ store = FlagCommand(
     "store",
     callback=_store,
     help=_store.__doc__,
-    params=[
-        *flag_options(),
-        click.Option(["--help-long", "--help-man"], is_flag=True, hidden=True, expose_value=False, is_eager=True),
-    ],
+    params=[*flag_options()],
     context_settings={"help_option_names": ["-h", "--help", "--help-long", "--help-man"]},
 )
 click.version_option(package_name="storegate", message="storegate, version %(version)s")(store)

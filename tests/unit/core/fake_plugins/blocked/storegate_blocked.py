@@ -1,0 +1,3 @@
+"""Tests disable this plugin: importing it is the failure."""
+
+raise RuntimeError("imported although disabled")

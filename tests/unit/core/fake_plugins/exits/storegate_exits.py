@@ -1,0 +1,3 @@
+"""Ends the interpreter when imported."""
+
+raise SystemExit(3)
