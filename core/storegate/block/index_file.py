@@ -72,7 +72,7 @@ class IndexFile:
         if path.exists():
             try:
                 return self._load(path)
-            except (CorruptError, FileNotFoundError) as error:
+            except (CorruptError, UnavailableError) as error:
                 log.warning("building a local index-header again", path=str(path), error=str(error))
                 with suppress(OSError):
                     path.unlink()
@@ -112,7 +112,7 @@ def _local_disk(path: Path | None) -> Iterator[None]:
     """Turn errors of the local disk (full, no permission) into an UnavailableError that names the path."""
     try:
         yield
-    except (StoregateError, FileNotFoundError):
+    except StoregateError:
         raise
     except OSError as error:
         raise UnavailableError(f"cannot use the local index-header {str(path)!r}: {error.strerror or error}") from error

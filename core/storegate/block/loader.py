@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from storegate.block.block import Block
+from storegate.block.data_dir import remove_block_folder
 from storegate.block.discovery import BlockListing
 from storegate.block.index_file import IndexFile
 from storegate.block.segments import find_segments
@@ -79,7 +79,7 @@ class BlockLoader:
             return block
         except BaseException:
             if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_block_folder(folder)
             raise
 
     def _broken(self, block: Block, error: StoregateError) -> None:
