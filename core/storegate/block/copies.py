@@ -17,7 +17,7 @@ from storegate.block.ulids import is_ulid
 FOLDER = "meta-syncer"
 TEMPORARY = ".tmp"
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class Copy(NamedTuple):
@@ -44,7 +44,7 @@ class LocalCopies:
         except FileNotFoundError:
             return None
         except OSError as error:
-            log.warning("cannot read a local copy; reading the bucket instead", path=error.filename, error=str(error))
+            log.warning("cannot read a local copy; reading the bucket instead", path=error.filename, err=str(error))
             return None
 
     def write(self, ulid: str, name: str, data: bytes, modified: int | None) -> None:
@@ -62,7 +62,7 @@ class LocalCopies:
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink()
-            log.warning("cannot store a local copy; a restart reads it again", path=str(path), error=str(error))
+            log.warning("cannot store a local copy; a restart reads it again", path=str(path), err=str(error))
 
     def exists(self, ulid: str, name: str) -> bool:
         """Whether there is a copy, readable or not."""

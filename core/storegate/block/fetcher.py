@@ -21,7 +21,7 @@ from storegate.block.reader import DocumentReader
 from storegate.errors import CorruptError, NotFoundError, StoregateError
 from storegate.types import BlockMeta, DeletionMark, FilterContext, MetaFilter, ObjectStore
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class FetchSettings(Protocol):
@@ -161,7 +161,7 @@ class MetaFetcher:
         texts = {ulid: str(error) for ulid, error in errors.items()}
         for ulid, text in texts.items():
             if self._warned.get(ulid) != text:
-                log.warning("cannot use a block's meta or mark", block=ulid, error=text)
+                log.warning("cannot use a block's meta or mark", block=ulid, err=text)
         self._warned = texts
 
     def _report_odd_name(self, name: str) -> None:

@@ -16,7 +16,7 @@ from storegate.metrics import Metrics
 FIRST_PAUSE = 1.0  # s
 LONGEST_PAUSE = 30.0
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class HeaderHandle:
@@ -84,7 +84,7 @@ class HeaderHandle:
             header.close()
         except Exception as error:
             self._metrics.indexheader_lazy_unload_failed_total.inc()
-            log.warning("an idle index-header did not close", block=self._name, error=str(error))
+            log.warning("an idle index-header did not close", block=self._name, err=str(error))
         return True
 
     def close(self) -> None:

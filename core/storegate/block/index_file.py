@@ -16,7 +16,7 @@ from storegate.types import BlockMeta, ObjectStore
 
 HEADER_FILE = "index-header"
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class IndexFile:
@@ -73,7 +73,7 @@ class IndexFile:
             try:
                 return self._load(path)
             except (CorruptError, UnavailableError) as error:
-                log.warning("building a local index-header again", path=str(path), error=str(error))
+                log.warning("building a local index-header again", path=str(path), err=str(error))
                 with suppress(OSError):
                     path.unlink()
         self._build(path)

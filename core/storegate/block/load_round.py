@@ -12,7 +12,7 @@ from storegate.block.block import Block
 from storegate.errors import CancelledError, StoregateError
 from storegate.types import BlockMeta
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class LoadRound:

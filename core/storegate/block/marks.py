@@ -12,7 +12,7 @@ DELETION_MARK_FILE = "deletion-mark.json"
 MARK_FILES = frozenset({DELETION_MARK_FILE, "no-compact-mark.json", "no-downsample-mark.json"})
 MARK_VERSION = 1
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class UnsupportedMarkError(CorruptError):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from storegate.query.stats import QueryStats
 from storegate.types import BlockMeta, Observer
 
-log = structlog.get_logger("storegate.observers")
+if TYPE_CHECKING:
+    from storegate.query.stats import QueryStats
+
+log = structlog.get_logger(component="observers")
 
 
 class Observers:

@@ -14,7 +14,7 @@ from storegate.types import ObjectInfo, ObjectStore
 
 T = TypeVar("T")
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class DocumentReader(Generic[T]):
         try:
             value = self._parse(copy.data, ulid)
         except CorruptError as error:
-            log.warning("dropping an unreadable local copy", object=f"{ulid}/{self._name}", error=str(error))
+            log.warning("dropping an unreadable local copy", object=f"{ulid}/{self._name}", err=str(error))
             self._copies.remove(ulid, self._name)
             return None
         entry = _Entry(len(copy.data), copy.modified, value, None, value)

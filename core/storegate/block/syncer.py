@@ -28,7 +28,7 @@ RETRY_WINDOW = 30.0  # s after which a failed attempt is not repeated
 VANISHED = "vanished"
 QUARANTINED = "quarantined"
 
-log = structlog.get_logger("storegate.block")
+log = structlog.get_logger(component="blocks")
 
 
 class SyncerSettings(Protocol):
@@ -111,7 +111,7 @@ class BlockSyncer:
                 error = failure
             if time.monotonic() >= deadline:
                 raise error
-            log.warning("the first sync failed; trying again", error=str(error), seconds=pause)
+            log.warning("the first sync failed; trying again", err=str(error), seconds=pause)
             if self._stopping.wait(pause):
                 raise CancelledError("the gateway is stopping")
         if self._data_dir is not None:
@@ -241,7 +241,7 @@ class BlockSyncer:
     def _quarantined(self, meta: BlockMeta, error: StoregateError, known: Mapping[str, Quarantined]) -> Quarantined:
         before = known.get(meta.ulid)
         if before is None or before.cause != str(error):
-            log.warning("a block cannot be loaded; it is tried again at each sync", block=meta.ulid, error=str(error))
+            log.warning("a block cannot be loaded; it is tried again at each sync", block=meta.ulid, err=str(error))
         return Quarantined(
             meta=meta,
             cause=str(error),
@@ -272,7 +272,7 @@ class BlockSyncer:
         except CancelledError:
             pass
         except StoregateError as error:
-            log.error("a sync failed; the blocks stay as they are until the next", error=str(error))
+            log.error("a sync failed; the blocks stay as they are until the next", err=str(error))
 
 
 def _blindness(result: FetchResult) -> StoregateError | None:
