@@ -44,6 +44,10 @@ class Store:
         finally:
             connection.close()
 
+    def logged(self) -> str:
+        """All that it has written to stderr so far."""
+        return self.log.read_text(encoding="utf-8")
+
     def wait_ready(self) -> None:
         """Until `/-/ready` says so; at once when the process ends instead."""
         until = time.monotonic() + START_SECONDS
@@ -57,8 +61,8 @@ class Store:
                 code = self.process.wait(timeout=0.05)
             except subprocess.TimeoutExpired:
                 continue
-            raise AssertionError(f"storegate store ended with {code} before it was ready:\n{self.log.read_text()}")
-        raise AssertionError(f"storegate store was not ready after {START_SECONDS} s:\n{self.log.read_text()}")
+            raise AssertionError(f"storegate store ended with {code} before it was ready:\n{self.logged()}")
+        raise AssertionError(f"storegate store was not ready after {START_SECONDS} s:\n{self.logged()}")
 
     def stop(self) -> int:
         """SIGTERM, then the exit code."""
@@ -68,7 +72,7 @@ class Store:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"storegate store did not end:\n{self.log.read_text()}") from None
+            raise AssertionError(f"storegate store did not end:\n{self.logged()}") from None
 
 
 def free_addresses(count: int) -> list[str]:

@@ -21,7 +21,6 @@ from storegate_grpc.rpc_metrics import MethodMetrics
 
 if TYPE_CHECKING:
     from storegate.gateway import Gateway
-
     from storegate.query.stats import QueryStats
 
 T = TypeVar("T")

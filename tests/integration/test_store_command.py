@@ -20,7 +20,7 @@ def store(start_store, tmp_path_factory):
 
 
 def run(storegate_command, *arguments):
-    return subprocess.run([*storegate_command, "store", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([*storegate_command, "store", *arguments], capture_output=True, encoding="utf-8", timeout=60)
 
 
 def run_over(storegate_command, bucket, data_dir, http_address="127.0.0.1:0", grpc_address="127.0.0.1:0"):
@@ -76,7 +76,7 @@ def test_an_empty_store_matches_no_time(store):
 def test_sigterm_ends_it_with_0(start_store, tmp_path):
     with start_store(tmp_path) as running:
         assert running.stop() == 0
-        log = running.log.read_text()
+        log = running.logged()
     assert "Traceback" not in log
     assert "level=error" not in log
 
