@@ -47,7 +47,7 @@ def _entries(folder: str, root: str) -> list[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as entries:
             found = [_named(entry) for entry in entries if _is_listed(entry, root)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found, key=lambda pair: pair[0])
 
