@@ -38,7 +38,7 @@ def _store(**values: Any) -> int:
 
         with StopSignals() as signals:
             gateway = Gateway(settings)
-            gateway.start()
+            gateway.start(signals.stopped)
             signals.wait()
             gateway.stop()
     except StoregateError as error:

@@ -26,6 +26,8 @@ _DAMAGE = {
     7: "postings table entries are not in ascending order",
     8: "a postings list lies outside the postings section",
     9: "postings list offsets do not ascend",
+    10: "a postings list is longer than its place",
+    11: "a postings list is not in ascending order",
     12: "a series entry has a malformed length",
     13: "the checksum of a series entry does not match",
     14: "a series entry has an impossible label count",
@@ -40,6 +42,7 @@ _DAMAGE = {
     23: "the checksum of a chunk does not match",
     24: "unsupported chunk encoding",
     25: "an aggregate chunk is malformed",
+    26: "the checksum of a postings list does not match",
     SHORT: "an entry goes past the end of its section",
 }
 

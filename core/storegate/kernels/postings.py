@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Postings lists: decode and set algebra over ascending uint32 arrays of series refs."""
+"""Postings lists: decode, set algebra over ascending uint32 arrays of series refs, and the joining of byte ranges."""
 
 from __future__ import annotations
 
@@ -10,50 +10,135 @@ except ImportError:
 
 import numpy as np
 
+if cython.compiled:
+    from cython.cimports.storegate.kernels.hashing import crc32c_at
+else:
+    from storegate.kernels.hashing import crc32c as _crc32c
+
+    def crc32c_at(p, pos, length):
+        return _crc32c(p, pos, pos + length)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _u32(p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t) -> cython.uint:
+    return (
+        (cython.cast(cython.uint, p[pos]) << 24)
+        | (cython.cast(cython.uint, p[pos + 1]) << 16)
+        | (cython.cast(cython.uint, p[pos + 2]) << 8)
+        | p[pos + 3]
+    )
+
 
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def _decode(
-    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, out: cython.uint[::1]
-) -> cython.Py_ssize_t:
-    """Index of the first ref that does not ascend, -1 when all do."""
+def _count(
+    p: cython.pointer(cython.const[cython.uchar]), lists: cython.const[cython.longlong][:, ::1]
+) -> tuple[cython.int, cython.longlong]:
     i: cython.Py_ssize_t
-    ref: cython.uint
-    last: cython.longlong = -1
-    for i in range(out.shape[0]):
-        ref = (
-            (cython.cast(cython.uint, p[pos]) << 24)
-            | (cython.cast(cython.uint, p[pos + 1]) << 16)
-            | (cython.cast(cython.uint, p[pos + 2]) << 8)
-            | p[pos + 3]
-        )
-        pos += 4
-        if cython.cast(cython.longlong, ref) <= last:
-            return i
-        last = ref
-        out[i] = ref
-    return -1
+    count: cython.longlong
+    total: cython.longlong = 0
+    for i in range(lists.shape[0]):
+        if lists[i, 1] - lists[i, 0] < 8:
+            return 10, i
+        count = _u32(p, lists[i, 0])
+        if 4 + 4 * count + 4 > lists[i, 1] - lists[i, 0]:
+            return 10, i
+        total += count
+    return 0, total
 
 
-def decode_postings(data, position, out):
-    """Read `out` (uint32[count]) big-endian refs from `position`; -1, or the index of the first that does not ascend."""
+def count_postings(data, lists):
+    """How many refs the lists at `lists` int64[n, 2] hold, each from its count field to behind its checksum.
+
+    Returns (status, refs in all, or the number of the list that is wrong).
+    """
     buf: cython.const[cython.uchar][::1] = memoryview(data)
-    refs: cython.uint[::1] = memoryview(out)
+    spans: cython.const[cython.longlong][:, ::1] = memoryview(lists)
     p: cython.pointer(cython.const[cython.uchar])
-    pos: cython.Py_ssize_t = position
-    bad: cython.Py_ssize_t
-    if pos < 0 or refs.shape[0] * 4 > buf.shape[0] - pos:
-        raise ValueError("the list is outside the buffer")
-    if refs.shape[0] == 0:
-        return -1
+    i: cython.Py_ssize_t
+    status: cython.int
+    total: cython.longlong
+    for i in range(spans.shape[0]):
+        if not 0 <= spans[i, 0] <= spans[i, 1] <= buf.shape[0]:
+            raise ValueError("a list is outside the buffer")
+    if spans.shape[0] == 0:
+        return 0, 0
+    if buf.shape[0] == 0:
+        return 10, 0
     if cython.compiled:
         p = cython.address(buf[0])
     else:
         p = buf
     with cython.nogil:
-        bad = _decode(p, pos, refs)
-    return bad
+        status, total = _count(p, spans)
+    return status, total
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _decode(
+    p: cython.pointer(cython.const[cython.uchar]),
+    lists: cython.const[cython.longlong][:, ::1],
+    starts: cython.longlong[::1],
+    out: cython.uint[::1],
+) -> tuple[cython.int, cython.Py_ssize_t]:
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    pos: cython.Py_ssize_t
+    count: cython.Py_ssize_t
+    n: cython.Py_ssize_t = 0
+    ref: cython.uint
+    last: cython.longlong
+    for i in range(lists.shape[0]):
+        starts[i] = n
+        pos = lists[i, 0]
+        count = _u32(p, pos)
+        if crc32c_at(p, pos, 4 + 4 * count) != _u32(p, pos + 4 + 4 * count):
+            return 26, i
+        last = -1
+        for k in range(count):
+            pos += 4
+            ref = _u32(p, pos)
+            if cython.cast(cython.longlong, ref) <= last:
+                return 11, i
+            last = ref
+            out[n] = ref
+            n += 1
+    starts[lists.shape[0]] = n
+    return 0, n
+
+
+def decode_postings(data, lists, starts, out):
+    """Decode the lists that `count_postings` has counted, one after another, into `out` uint32[total].
+
+    Each list's checksum and order are checked; `starts` int64[n + 1] says where each begins in `out`. Returns (status,
+    number of the list that is wrong).
+    """
+    buf: cython.const[cython.uchar][::1] = memoryview(data)
+    spans: cython.const[cython.longlong][:, ::1] = memoryview(lists)
+    cuts: cython.longlong[::1] = memoryview(starts)
+    refs: cython.uint[::1] = memoryview(out)
+    p: cython.pointer(cython.const[cython.uchar])
+    status: cython.int
+    where: cython.Py_ssize_t
+    counted = count_postings(data, lists)
+    if counted[0] != 0 or counted[1] != refs.shape[0] or cuts.shape[0] != spans.shape[0] + 1:
+        raise ValueError("the output does not fit the lists")
+    if spans.shape[0] == 0:
+        cuts[0] = 0
+        return 0, 0
+    if cython.compiled:
+        p = cython.address(buf[0])
+    else:
+        p = buf
+    with cython.nogil:
+        status, where = _decode(p, spans, cuts, refs)
+    return status, where
 
 
 @cython.cfunc

@@ -1,0 +1,249 @@
+"""The composition root: settings and plugins become a running gateway.
+
+Front ends see a `Gateway`; everything below it is built here and handed down, nothing is looked up globally.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from storegate.block.catalog import BlockCatalog
+from storegate.block.fetcher import MetaFetcher
+from storegate.block.loader import BlockLoader
+from storegate.block.metrics import FetcherMetrics
+from storegate.block.observers import Observers
+from storegate.block.status import BlockStatus, block_statuses
+from storegate.block.syncer import BlockSyncer
+from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
+from storegate.config.settings import ComponentRef, Settings
+from storegate.errors import CancelledError
+from storegate.index.matchers import MatcherCompiler
+from storegate.kernels import ACCELERATED
+from storegate.manager import PluginManager
+from storegate.metrics import Metrics
+from storegate.objstore import InstrumentedStore, ObjstoreMetrics, with_prefix
+from storegate.query.call import Call
+from storegate.query.context import Shared
+from storegate.query.gate import Gate
+from storegate.query.labels import label_names, label_values
+from storegate.query.request import (
+    LabelNamesRequest,
+    LabelsAnswer,
+    LabelValuesRequest,
+    SeriesRequest,
+    StoreInfo,
+    TSDBInfo,
+)
+from storegate.query.series import SeriesStream
+from storegate.reads import Reader
+from storegate.types import FrontEnd, ObjectStore
+
+READ_THREADS = 64
+"""Reads of the bucket that are under way at once, all queries and syncs together."""
+GRACE = 120.0  # s; front ends know their own, shorter ones
+
+log = structlog.get_logger(component="gateway")
+
+
+class Gateway:
+    """One gateway over one bucket. Thread-safe once built; `start` and `stop` are called once each, in this order.
+
+    Building it reads no bucket and listens nowhere, but raises ConfigurationError for everything that is wrong with the
+    settings or the plugins.
+    """
+
+    def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
+        self.settings = settings
+        self.log = log
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.plugins = plugins or PluginManager.load(settings.plugins.disable, settings.plugins.allow)
+        self.ready = False
+        self.healthy = False
+        self._ready_callbacks: list[Callable[[bool], None]] = []
+        self._pool = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
+        self._store = self._open_store()
+        self._cache = self._open_index_cache()
+        self._observers = Observers(
+            [(ref.type, self._create("observer", ref, "observers")) for ref in settings.observers], self.registry
+        )
+        self._syncer = self._build_syncer()
+        self._gate = Gate(settings.limits.concurrency, self.metrics)
+        self._shared = Shared(
+            settings=settings,
+            catalog=self._syncer.catalog,
+            cache=self._cache,
+            reader=Reader(self._store, self._pool),
+            pool=self._pool,
+            partitioner=self._create("partitioner", settings.partitioner, "partitioner"),
+            metrics=self.metrics,
+            observers=self._observers,
+            compiler=MatcherCompiler(max(settings.query.matcher_cache, 256)),
+        )
+        self._early: list[FrontEnd] = []
+        self._late: list[FrontEnd] = []
+        self._open_frontends()
+
+    # --- what front ends use ---
+
+    def series(self, request: SeriesRequest, call: Call) -> SeriesStream:
+        """The answer as lists of ready frames. Nothing is done before the first `next`."""
+        return SeriesStream(self._shared, self._gate, request, call)
+
+    def label_names(self, request: LabelNamesRequest, call: Call) -> LabelsAnswer:
+        """Blocks until the answer is complete."""
+        return label_names(self._shared, request, call)
+
+    def label_values(self, request: LabelValuesRequest, call: Call) -> LabelsAnswer:
+        """Blocks until the answer is complete."""
+        return label_values(self._shared, request, call)
+
+    def info(self) -> StoreInfo:
+        """What is served now, with the time range cut by the settings (StoreAPI 11)."""
+        snapshot = self._syncer.catalog.snapshot()
+        low, high = self.settings.time.resolve(time.time_ns() // 1_000_000)
+        min_time, max_time = snapshot.time_range()
+        if snapshot.blocks:
+            min_time, max_time = max(min_time, low), min(max_time, high)
+        return StoreInfo(
+            label_sets=tuple(snapshot.label_sets()),
+            min_time=min_time,
+            max_time=max_time,
+            tsdb_infos=tuple(
+                TSDBInfo(labels=c.labels, min_time=c.min_time, max_time=c.max_time) for c in snapshot.tsdb_infos()
+            ),
+        )
+
+    def blocks(self) -> list[BlockStatus]:
+        """What became of every block of the bucket."""
+        return block_statuses(self._syncer)
+
+    def on_ready_change(self, callback: Callable[[bool], None]) -> None:
+        """`callback` is called, on some thread, each time readiness changes from now on."""
+        self._ready_callbacks.append(callback)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """`host:port` of each front end that was started, by its type."""
+        started = [*self._early, *self._late]
+        return {name: front.address for name, front in zip(self._frontend_names, started, strict=False)}
+
+    # --- life ---
+
+    def start(self, stopped: threading.Event | None = None) -> None:
+        """Listen for probes, load the blocks, then serve. Returns once ready, or when `stopped` is set before that.
+
+        Raises ConfigurationError for an address that cannot be used, and the last error of the first sync when it
+        failed for too long. The gateway is stopped then.
+        """
+        if not ACCELERATED:
+            log.warning("the compiled kernels are missing: queries will be slow; reinstall storegate with a C compiler")
+        try:
+            for front in self._early:
+                front.start(self)
+            self._set_healthy(True)
+            if stopped is not None:
+                threading.Thread(target=self._interrupt, args=(stopped,), name="stop-watch", daemon=True).start()
+            self._syncer.initial()
+            for front in self._late:
+                front.start(self)
+            self._syncer.start()
+            self._set_ready(True)
+        except CancelledError:
+            return
+        except BaseException:
+            self.stop(grace=0.0)
+            raise
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Readiness off, let running calls end, stop syncing, close everything; the probes' server goes last."""
+        self._set_ready(False)
+        for front in self._late:
+            front.stop(grace)
+        self._syncer.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._set_healthy(False)
+        for front in self._early:
+            front.stop(grace)
+        if self._cache.cache is not None:
+            self._cache.cache.close()
+        self._store.close()
+
+    def _interrupt(self, stopped: threading.Event) -> None:
+        stopped.wait()
+        if not self.ready:
+            self._syncer.stop()
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready == self.ready:
+            return
+        self.ready = ready
+        self.metrics.status.labels("ready", "store").set(ready)
+        log.info("changing probe status", status="ready" if ready else "not-ready")
+        for callback in self._ready_callbacks:
+            callback(ready)
+
+    def _set_healthy(self, healthy: bool) -> None:
+        if healthy == self.healthy:
+            return
+        self.healthy = healthy
+        self.metrics.status.labels("healthy", "store").set(healthy)
+        log.info("changing probe status", status="healthy" if healthy else "not-healthy")
+
+    # --- building ---
+
+    def _create(self, kind: str, ref: ComponentRef, role: str, where: str = "") -> Any:
+        return self.plugins.create(kind, ref, {"registry": self.registry, "role": role}, where=where)
+
+    def _open_store(self) -> ObjectStore:
+        ref = self.settings.object_store
+        store = self._create("object_store", ref, "object-store")
+        return InstrumentedStore(with_prefix(store, ref.prefix), ObjstoreMetrics(self.registry))
+
+    def _open_index_cache(self) -> IndexCache:
+        ref = self.settings.index_cache
+        cache = self._create("cache", ref, "index-cache")
+        return IndexCache(cache, ref.enabled_items, ref.ttl, IndexCacheMetrics(self.registry))
+
+    def _build_syncer(self) -> BlockSyncer:
+        settings = self.settings
+        data_dir = settings.data_dir if settings.cache_index_header else None
+        refs = list(enumerate(settings.meta_filters))
+        filters = [
+            (ref.type, self._create("meta_filter", ref, "meta-filter", where=f"meta_filters[{i}]")) for i, ref in refs
+        ]
+        states = [state for ref in settings.meta_filters for state in self._states(ref)]
+        fetcher = MetaFetcher(self._store, data_dir, filters, settings.sync, FetcherMetrics(self.registry, states))
+        return BlockSyncer(
+            fetcher,
+            BlockLoader(self._store, data_dir, settings.index_header, self.metrics),
+            BlockCatalog(),
+            settings.sync,
+            self.metrics,
+            self._observers,
+            data_dir=data_dir,
+            idle_timeout=settings.index_header.idle_timeout if settings.index_header.lazy else 0.0,
+        )
+
+    def _states(self, ref: ComponentRef) -> tuple[str, ...]:
+        provider: Any = self.plugins.get("meta_filter", ref.type).provider
+        states: tuple[str, ...] = provider.states
+        return states
+
+    def _open_frontends(self) -> None:
+        names: dict[bool, list[str]] = {True: [], False: []}
+        for i, ref in enumerate(self.settings.frontends):
+            front = self._create("frontend", ref, "front-end", where=f"frontends[{i}]")
+            provider: Any = self.plugins.get("frontend", ref.type).provider
+            (self._early if provider.early else self._late).append(front)
+            names[provider.early].append(provider.name)
+        self._frontend_names = names[True] + names[False]

@@ -1,0 +1,54 @@
+"""What the stages of one request share when they read indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storegate.cache.index_cache import IndexCache
+from storegate.metrics import Metrics
+from storegate.query.stats import QueryStats
+from storegate.reads import Read
+from storegate.types import Partitioner
+
+SMALL_INDEX = 512 << 10
+"""Up to this many bytes of series and postings are read in one request: it costs less than a second one."""
+
+
+@dataclass(slots=True)
+class Access:
+    """One request's way to the cache, the bucket and the accounts. `charge(bytes, what)` may raise LimitError."""
+
+    cache: IndexCache
+    partitioner: Partitioner
+    stats: QueryStats
+    metrics: Metrics
+    tenant: str
+    charge: Callable[[int, str], None]
+    series_size: int = 65536
+    lazy: bool = False
+    max_key_series_ratio: float = 100.0
+    whole: dict[str, tuple[int, memoryview]] = field(default_factory=dict)
+    """Indexes that were read whole, by ULID: where the bytes begin in the file, and the bytes."""
+
+
+def plan_reads(
+    key: str, starts: NDArray[np.int64], ends: NDArray[np.int64], partitioner: Partitioner
+) -> tuple[memoryview, list[Read], NDArray[np.int64]]:
+    """Join ascending ranges of one object into reads that fill one new arena.
+
+    Returns the arena, the reads, and int64[r, 4] of (first range, file offset, place in the arena, length) per read.
+    """
+    cuts = partitioner.partition(starts, ends)
+    table = np.empty((len(cuts), 4), np.int64)
+    table[:, 0] = cuts
+    table[:, 1] = starts[cuts]
+    table[:, 3] = np.maximum.reduceat(ends, cuts) - table[:, 1]
+    table[0, 2] = 0
+    np.cumsum(table[:-1, 3], out=table[1:, 2])
+    arena = memoryview(np.empty(int(table[-1, 2] + table[-1, 3]), np.uint8))
+    reads = [Read(key, offset, arena[at : at + length]) for _, offset, at, length in table.tolist()]
+    return arena, reads, table

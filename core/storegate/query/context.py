@@ -1,0 +1,102 @@
+"""What the engine's queries share, and what one query carries through its stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from storegate.block.block import Block
+from storegate.block.catalog import BlockCatalog
+from storegate.block.observers import Observers
+from storegate.cache.index_cache import IndexCache
+from storegate.config.settings import Settings
+from storegate.errors import StoregateError
+from storegate.index.access import Access
+from storegate.index.header import IndexHeader
+from storegate.index.matchers import MatcherCompiler
+from storegate.metrics import Metrics
+from storegate.query.call import Call
+from storegate.query.limits import Limits
+from storegate.query.plan import BlockPlan
+from storegate.query.stats import QueryStats
+from storegate.reads import Fetcher, Reader
+from storegate.types import Partitioner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The parts that all queries use. Everything in it is thread-safe."""
+
+    settings: Settings
+    catalog: BlockCatalog
+    cache: IndexCache
+    reader: Reader
+    pool: Executor
+    partitioner: Partitioner
+    metrics: Metrics
+    observers: Observers
+    compiler: MatcherCompiler
+    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+
+class Query:
+    """One request on its way through the stages."""
+
+    def __init__(self, shared: Shared, call: Call, method: str) -> None:
+        self.shared = shared
+        self.call = call
+        self.tenant = shared.metrics.tenant(call.tenant)
+        self.stats = QueryStats(method=method, tenant=call.tenant)
+        settings = shared.settings
+        limits = settings.limits
+        self.limits = Limits(limits.series, limits.samples, limits.bytes, self._dropped)
+        self.access = Access(
+            cache=shared.cache,
+            partitioner=shared.partitioner,
+            stats=self.stats,
+            metrics=shared.metrics,
+            tenant=self.tenant,
+            charge=self.limits.charge,
+            series_size=settings.query.series_size,
+            lazy=settings.query.lazy_expanded_postings,
+            max_key_series_ratio=settings.query.max_key_series_ratio,
+        )
+        self.fetcher = Fetcher(shared.reader, shared.cache.cache, call)
+
+    def _dropped(self, limit: str) -> None:
+        self.shared.metrics.queries_dropped_total.labels(limit, self.tenant).inc()
+
+    def open_headers(self, plans: Sequence[BlockPlan], stack: ExitStack) -> list[IndexHeader]:
+        """The index-headers of the blocks, held by `stack`; those that are not loaded are loaded side by side."""
+        absent = [plan.block for plan in plans if not plan.block.header_loaded]
+        if len(absent) > 1:
+            list(self.shared.pool.map(_try_to_load, absent))
+        headers = []
+        for plan in plans:
+            self.call.check()
+            with blamed(plan.block.meta.ulid, "postings"):
+                headers.append(stack.enter_context(plan.block.header()))
+        return headers
+
+
+def _try_to_load(block: Block) -> None:
+    try:
+        block.load_header()
+    except StoregateError:
+        pass  # the query meets it again, with the block's name
+
+
+@contextmanager
+def blamed(block: str, stage: str) -> Iterator[None]:
+    """Put the block and the stage on an error that has none yet."""
+    try:
+        yield
+    except StoregateError as error:
+        error.block = error.block or block
+        error.stage = error.stage or stage
+        raise
+
+

@@ -1,0 +1,87 @@
+"""Final label sets of a block's series: external labels merged in, replica labels left out, still in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storegate.index.symbols import Symbols
+from storegate.kernels import labels as kernel
+from storegate.query.request import Shard
+from storegate.query.wire import uvarint
+
+
+@dataclass(slots=True)
+class Overlay:
+    """What happens to the labels of every series of a block, in terms of its symbols."""
+
+    dropped: NDArray[np.int64]  # ordinals of names that are left out
+    bounds: NDArray[np.int64]  # per external label: the first symbol that is not before its name
+    fields: bytes  # the external labels, encoded
+    starts: NDArray[np.int64]  # where each begins in `fields`
+
+
+def overlay(symbols: Symbols, external: Mapping[str, str], without: Collection[str]) -> Overlay:
+    """External labels win over the block's own; one with an empty value, and every name in `without`, is left out."""
+    dropped, bounds, fields = [], [], []
+    for name in sorted({*external, *without}, key=str.encode):
+        ordinal, known = symbols.find(name.encode())
+        if known:
+            dropped.append(ordinal)
+        value = external.get(name, "")
+        if value and name not in without:
+            bounds.append(ordinal)
+            fields.append(_field(name.encode(), value.encode()))
+    starts = np.zeros(len(fields) + 1, np.int64)
+    np.cumsum([len(field) for field in fields], out=starts[1:])
+    return Overlay(np.array(dropped, np.int64), np.array(bounds, np.int64), b"".join(fields), starts)
+
+
+def encode(
+    symbols: Symbols, label_start: NDArray[np.int64], label_refs: NDArray[np.uint32], overlay: Overlay
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The arena of encoded label sets and where each begins (see `storegate.kernels.labels`)."""
+    starts = np.empty(len(label_start), np.int64)
+    arguments = (
+        symbols.data,
+        symbols.positions,
+        symbols.base,
+        label_start,
+        label_refs,
+        overlay.dropped,
+        overlay.bounds,
+        overlay.fields,
+        overlay.starts,
+        starts,
+    )
+    arena = np.empty(kernel.encode_labels(*arguments, None), np.uint8)
+    kernel.encode_labels(*arguments, arena)
+    return arena, starts
+
+
+def shard_mask(arena: NDArray[np.uint8], starts: NDArray[np.int64], shard: Shard) -> NDArray[np.bool_]:
+    """Which label sets belong to the shard (StoreAPI 4.4); an index outside the range selects none."""
+    keep = np.zeros(len(starts) - 1, np.uint8)
+    if 0 <= shard.index < shard.total:
+        names = [name.encode() for name in sorted(set(shard.labels))]
+        cuts = np.zeros(len(names) + 1, np.int64)
+        np.cumsum([len(name) for name in names], out=cuts[1:])
+        kernel.shard_mask(arena, starts, b"".join(names), cuts, shard.by, shard.total, shard.index, keep)
+    return keep.astype(np.bool_)
+
+
+def sorted_order(arena: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The order of the label sets; None when they are in order as they are."""
+    if kernel.first_unsorted(arena, starts) < 0:
+        return None
+    order = np.arange(len(starts) - 1)
+    kernel.sort_labels(arena, starts, order, np.empty_like(order))
+    return order
+
+
+def _field(name: bytes, value: bytes) -> bytes:
+    body = b"\x0a" + uvarint(len(name)) + name + b"\x12" + uvarint(len(value)) + value
+    return b"\x0a" + uvarint(len(body)) + body

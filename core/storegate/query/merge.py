@@ -1,0 +1,85 @@
+"""The series of all blocks in one order (StoreAPI 7.1): settled on labels alone, before any chunk is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storegate.kernels.merge import merge_labels
+from storegate.query.select import SelectedSeries
+
+_FILE_BITS = 32
+
+
+@dataclass(slots=True)
+class MergedSeries:
+    """Series of all blocks in one table, and their order.
+
+    `order` lists rows; `first` marks the rows that begin a new label set, the others belong to the same series. Chunk
+    rows are (mint, maxt, file << 32 | offset, end or 0); `files` are (object key, bytes to assume for a chunk of unknown
+    end, size or 0).
+    """
+
+    labels: NDArray[np.uint8]
+    label_start: NDArray[np.int64]
+    chunk_start: NDArray[np.int64]
+    chunks: NDArray[np.int64]
+    order: NDArray[np.int64]
+    first: NDArray[np.uint8]
+    keys: list[str]
+    files: NDArray[np.int64]
+
+
+def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeries:
+    """Merge blocks' series, each in label order. `chunk_size` bounds the guess for chunks of unknown end."""
+    keys: list[str] = []
+    files: list[tuple[int, int]] = []
+    tables = []
+    for part in parts:
+        tables.append(_numbered(part.chunks, len(keys)))
+        block = part.block
+        known = block.meta.chunk_max_size
+        # Raw chunks stay within about a kilobyte, and chunk_max_size is no maximum, only a hint.
+        guess = min(chunk_size, max(known, 1024)) if 0 < known else chunk_size
+        keys += block.segments
+        files += [(guess, size or 0) for size in block.segment_sizes]
+    labels, label_start = _joined([part.labels for part in parts], [part.label_start for part in parts])
+    chunks, chunk_start = _joined(tables, [part.chunk_start for part in parts])
+    bounds = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=bounds[1:])
+    order = np.empty(int(bounds[-1]), np.int64)
+    first = np.empty(int(bounds[-1]), np.uint8)
+    merge_labels(labels, label_start, bounds, np.empty((2, len(parts)), np.int64), order, first)
+    return MergedSeries(
+        labels,
+        label_start,
+        chunk_start,
+        chunks,
+        order,
+        first,
+        keys,
+        np.array(files, np.int64).reshape(-1, 2),
+    )
+
+
+def _numbered(chunks: NDArray[np.int64], first_file: int) -> NDArray[np.int64]:
+    """Chunk refs hold the segment's position in the block; make it a position among the files of all blocks."""
+    if first_file and len(chunks):
+        chunks[:, 2] += first_file << _FILE_BITS
+    return chunks
+
+
+def _joined(
+    tables: Sequence[NDArray[np.int64] | NDArray[np.uint8]], starts: Sequence[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if len(tables) == 1:
+        return tables[0], starts[0]  # type: ignore[return-value]
+    cuts = [np.zeros(1, np.int64)]
+    base = 0
+    for table, start in zip(tables, starts, strict=True):
+        cuts.append(start[1:] + base)
+        base += len(table)
+    return np.concatenate(tables), np.concatenate(cuts)

@@ -1,0 +1,255 @@
+"""The matching series of one block as columns: refs -> index pages -> decoded batches -> final labels and chunk places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storegate.block.block import Block
+from storegate.errors import CorruptError
+from storegate.index.access import Access
+from storegate.index.expand import Refs, expand_postings, refs_in_range
+from storegate.index.header import IndexHeader
+from storegate.index.matchers import Matcher
+from storegate.index.pages import fetch_entries
+from storegate.kernels import SHORT, explain
+from storegate.kernels import series as kernel
+from storegate.query.call import Call
+from storegate.query.labelsets import encode, overlay, shard_mask, sorted_order
+from storegate.query.limits import Limits
+from storegate.query.request import Shard
+from storegate.reads import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request wants of every block. Times are ms, inclusive; `limit` 0 or less is none."""
+
+    min_time: int
+    max_time: int
+    chunks: bool
+    without: tuple[str, ...] = ()
+    shard: Shard | None = None
+    limit: int = 0
+    batch: int = 10_000
+    series_size: int = 65_536
+
+
+@dataclass(slots=True)
+class Columns:
+    """Decoded series: label ordinals cut by `label_start`, chunks cut by `chunk_start` (see `decode_series`)."""
+
+    label_start: NDArray[np.int64]
+    label_refs: NDArray[np.uint32]
+    chunk_start: NDArray[np.int64]
+    chunks: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.label_start) - 1
+
+
+@dataclass(slots=True)
+class SelectedSeries:
+    """A block's answer before chunks are read, in label order: encoded labels, and per series its chunks' places.
+
+    `labels[label_start[i]:label_start[i + 1]]` are those of series i (see `storegate.kernels.labels`);
+    `chunks[chunk_start[i]:chunk_start[i + 1]]` its rows of (mint, maxt, ref, end or 0).
+    """
+
+    block: Block
+    labels: NDArray[np.uint8]
+    label_start: NDArray[np.int64]
+    chunk_start: NDArray[np.int64]
+    chunks: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.label_start) - 1
+
+
+def expand_block(
+    block: Block, header: IndexHeader, matchers: Sequence[Matcher], digest: str, wanted: Wanted, access: Access,
+    limits: Limits,
+) -> Work[tuple[Refs, tuple[Matcher, ...]]]:  # fmt: skip
+    """The refs that a block has for the matchers, cut to the request's limit, and the matchers left to test."""
+    expanded = yield from expand_postings(block.meta.ulid, block.index_key, header, matchers, digest, access)
+    refs = refs_in_range(expanded.refs, header, block.index_key)
+    if not expanded.lazy:
+        if 0 < wanted.limit < len(refs):
+            refs = refs[: wanted.limit]
+        limits.series.reserve(len(refs))
+    return refs, expanded.lazy
+
+
+def select_series(
+    block: Block, header: IndexHeader, refs: Refs, lazy: Sequence[Matcher], wanted: Wanted, access: Access,
+    limits: Limits, call: Call,
+) -> Work[SelectedSeries]:  # fmt: skip
+    """Decode, filter, encode and order the series of one block."""
+    merge = overlay(header.symbols, block.meta.labels, wanted.without)
+    parts: list[SelectedSeries] = []
+    found = 0
+    for begin in range(0, len(refs), wanted.batch):
+        call.check()
+        columns = yield from decode_entries(block, header, refs[begin : begin + wanted.batch], wanted, access)
+        columns = test_lazy(columns, header, lazy, access)
+        labels, label_start = encode(header.symbols, columns.label_start, columns.label_refs, merge)
+        part = SelectedSeries(block, labels, label_start, columns.chunk_start, columns.chunks)
+        if wanted.shard is not None and wanted.shard.total >= 1:
+            part = take(part, np.flatnonzero(shard_mask(labels, label_start, wanted.shard)))
+        if lazy:
+            limits.series.reserve(len(part))
+        limits.chunks.reserve(len(part.chunks))
+        parts.append(part)
+        found += len(part)
+        if 0 < wanted.limit <= found:
+            break
+    whole = _concatenate(block, parts)
+    order = sorted_order(whole.labels, whole.label_start)
+    return whole if order is None else take(whole, order)
+
+
+def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access) -> Work[Columns]:
+    """Columns of the series at `refs` that have a chunk in the time range, fetching what the estimate left out."""
+    estimate = _estimate(block, wanted)
+    parts: list[Columns] = []
+    while len(refs):
+        arena, runs = yield from fetch_entries(block.meta.ulid, block.index_key, header, refs, estimate, access)
+        places = np.empty((len(refs), 2), np.int64)
+        if (bad := kernel.locate(refs, header.scale, runs, places)) >= 0:
+            raise CorruptError(explain(SHORT), object=block.index_key, offset=int(refs[bad]) * header.scale)
+        status, done, columns, size = _decode(arena, places, header, wanted, block.index_key)
+        parts.append(columns)
+        access.stats.add(series_touched=done, series_touched_size_sum=size, series_fetched=len(refs))
+        if status == 0:
+            break
+        at = int(refs[done]) * header.scale
+        estimate, previous = _needed(arena, places[done], estimate), estimate
+        if status != SHORT or at + estimate > header.series[1] or estimate <= previous:
+            raise CorruptError(explain(status), object=block.index_key, offset=at)
+        access.stats.add(series_refetches=1)
+        refs = refs[done:]
+    return _join_columns(parts)
+
+
+def _estimate(block: Block, wanted: Wanted) -> int:
+    known = block.meta.series_max_size
+    return known if 0 < known < wanted.series_size else min(wanted.series_size, 4096)
+
+
+def _needed(arena: memoryview | bytes, place: NDArray[np.int64], estimate: int) -> int:
+    """Bytes that the entry at `place` takes, as far as what is at hand tells."""
+    length = shift = 0
+    for at in range(int(place[0]), min(int(place[1]), int(place[0]) + 10)):
+        length |= (arena[at] & 0x7F) << shift
+        shift += 7
+        if arena[at] < 0x80:
+            return max(estimate + 1, length + shift // 7 + 4)
+    return max(estimate + 1, 64)
+
+
+def _decode(
+    arena: memoryview | bytes, places: NDArray[np.int64], header: IndexHeader, wanted: Wanted, key: str
+) -> tuple[int, int, Columns, int]:
+    """(status, entries done, columns, bytes decoded)."""
+    n, size = len(places), len(arena)
+    state = np.zeros(6, np.int64)
+    rows = np.empty(n, np.int64)
+    label_start = np.zeros(n + 1, np.int64)
+    chunk_start = np.zeros(n + 1, np.int64)
+    refs = np.empty(size // 2 * 2, np.uint32)  # upper bounds: pages that are not written are not backed by memory
+    chunks = np.empty((size // 3, 4), np.int64)
+    status = kernel.decode_series(
+        arena, places, wanted.min_time, wanted.max_time, wanted.chunks, header.symbols.limit, state, rows, label_start,
+        refs, chunk_start, chunks,
+    )  # fmt: skip
+    done, kept, labels, taken, decoded, _ = state.tolist()
+    columns = Columns(
+        label_start[: kept + 1],
+        header.symbols.ordinals(refs[: 2 * labels].copy(), key),
+        chunk_start[: kept + 1],
+        chunks[:taken].copy(),
+    )
+    return status, done, columns, decoded
+
+
+def _join_columns(parts: list[Columns]) -> Columns:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Columns(np.zeros(1, np.int64), np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty((0, 4), np.int64))
+    return Columns(
+        _join_starts([part.label_start for part in parts]),
+        np.concatenate([part.label_refs for part in parts]),
+        _join_starts([part.chunk_start for part in parts]),
+        np.concatenate([part.chunks for part in parts]),
+    )
+
+
+def _join_starts(starts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Cuts of parts -> cuts of their concatenation."""
+    joined = [np.zeros(1, np.int64)]
+    for part in starts:
+        joined.append(part[1:] + joined[-1][-1])
+    return np.concatenate(joined)
+
+
+def _concatenate(block: Block, parts: list[SelectedSeries]) -> SelectedSeries:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return SelectedSeries(
+            block, np.empty(0, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64), np.empty((0, 4), np.int64)
+        )
+    return SelectedSeries(
+        block,
+        np.concatenate([part.labels for part in parts]),
+        _join_starts([part.label_start for part in parts]),
+        _join_starts([part.chunk_start for part in parts]),
+        np.concatenate([part.chunks for part in parts]),
+    )
+
+
+def test_lazy(columns: Columns, header: IndexHeader, lazy: Sequence[Matcher], access: Access) -> Columns:
+    """Leave out the series that a matcher, whose postings were not read, refuses."""
+    keep = np.ones(len(columns), np.bool_)
+    for matcher in lazy:
+        values = label_column(columns, header, matcher.name)
+        ordinals, inverse = np.unique(values, return_inverse=True)
+        passes = matcher.mask([header.symbols.text(o) if o >= 0 else b"" for o in ordinals.tolist()])
+        keep &= passes[inverse] if len(passes) else keep
+    return columns if keep.all() else _take_columns(columns, np.flatnonzero(keep))
+
+
+def label_column(columns: Columns, header: IndexHeader, name: bytes) -> NDArray[np.int64]:
+    """The value ordinal of a label in each series, -1 where it has none."""
+    ordinal, known = header.symbols.find(name)
+    out = np.full(len(columns), -1, np.int64)
+    if known:
+        kernel.label_column(columns.label_start, columns.label_refs, ordinal, out)
+    return out
+
+
+def _spans(starts: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """New cuts for the chosen rows, and the index of every element that they hold."""
+    lengths = starts[rows + 1] - starts[rows]
+    cuts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(lengths, out=cuts[1:])
+    index = np.arange(cuts[-1]) + np.repeat(starts[rows] - cuts[:-1], lengths)
+    return cuts, index
+
+
+def _take_columns(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    label_start, labels = _spans(columns.label_start, rows)
+    chunk_start, chunks = _spans(columns.chunk_start, rows)
+    pairs = columns.label_refs[: 2 * int(columns.label_start[-1])].reshape(-1, 2)[labels]
+    return Columns(label_start, np.ascontiguousarray(pairs).reshape(-1), chunk_start, columns.chunks[chunks])
+
+
+def take(part: SelectedSeries, rows: NDArray[np.int64]) -> SelectedSeries:
+    """The chosen series, in the order of `rows`."""
+    label_start, labels = _spans(part.label_start, rows)
+    chunk_start, chunks = _spans(part.chunk_start, rows)
+    return SelectedSeries(part.block, part.labels[labels], label_start, chunk_start, part.chunks[chunks])

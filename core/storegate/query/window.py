@@ -1,0 +1,220 @@
+"""A window: some series of the merged order, their chunks read, checked, folded and measured (StoreAPI 7.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storegate.errors import CorruptError
+from storegate.kernels import SHORT, explain
+from storegate.kernels import chunks as kernel
+from storegate.kernels import frames as frame_kernel
+from storegate.query.call import Call
+from storegate.query.limits import Limits
+from storegate.query.merge import MergedSeries
+from storegate.query.stats import QueryStats
+from storegate.reads import Batch, Read, Reader
+from storegate.types import Partitioner
+
+MAX_CHUNK = 1 << 30
+_EMPTY = memoryview(b"")
+
+
+@dataclass(slots=True)
+class WindowContext:
+    """What all windows of a request share. Bit a of `aggregates` asks for aggregate a."""
+
+    merged: MergedSeries
+    reader: Reader
+    partitioner: Partitioner
+    limits: Limits
+    stats: QueryStats
+    call: Call
+    aggregates: int
+
+
+class Window:
+    """Series from `order[begin]` on: at most `series`, fewer once they hold `chunks` chunks. Not thread-safe.
+
+    `start` begins the reads, `finish` waits and measures, `write` gives bytes.
+    """
+
+    def __init__(self, context: WindowContext, begin: int, series: int, chunks: int) -> None:
+        self._context = context
+        merged = context.merged
+        leaders = np.empty(series, np.int64)
+        groups = np.empty(series + 1, np.int64)
+        gather = (merged.order, merged.first, begin, series, chunks, merged.chunk_start, leaders, groups)
+        self.end, self.series, self.chunks = kernel.gather_chunks(*gather, None)
+        index = np.empty(self.chunks, np.int64)
+        kernel.gather_chunks(*gather, index)
+        self._leaders = leaders[: self.series]
+        self._groups = groups[: self.series + 1]
+        self._rows = merged.chunks[index]
+        self._arena = _EMPTY
+        self._reads: list[Read] = []
+        self._batch: Batch | None = None
+
+    @property
+    def read_size(self) -> int:
+        """Bytes that were planned to be read."""
+        return len(self._arena)
+
+    @property
+    def reading(self) -> bool:
+        """Whether reads are under way in the background."""
+        return self._batch is not None
+
+    # --- reading ---
+
+    def start(self) -> None:
+        """Plan the reads; begin them unless they are quick enough to be done in `finish`."""
+        if not self.chunks:
+            return
+        self._plan()
+        reader = self._context.reader
+        if not reader.quick(len(self._reads)):
+            self._batch = reader.start(self._reads, self._context.call)
+
+    def _plan(self) -> None:
+        context, m = self._context, self.chunks
+        files = context.merged.files
+        order, spare = np.empty(m, np.int64), np.empty(m, np.int64)
+        starts, ends = np.empty(m, np.int64), np.empty(m, np.int64)
+        runs = np.empty(len(files) + 1, np.int64)
+        keys = np.ascontiguousarray(self._rows[:, 2])
+        status, found = kernel.plan_chunks(
+            keys, np.ascontiguousarray(self._rows[:, 3]), files, order, spare, starts, ends, runs
+        )
+        if status:
+            raise self._corrupt(status, found)
+        self._order, self._starts = order, starts
+        cuts: list[NDArray[np.int64]] = []
+        numbers: list[NDArray[np.int64]] = []
+        for low, high in zip(runs[:found].tolist(), runs[1 : found + 1].tolist(), strict=True):
+            inside = context.partitioner.partition(starts[low:high], ends[low:high])
+            cuts.append(inside + low)
+            numbers.append(np.full(len(inside), keys[order[low]] >> 32))
+        firsts = np.concatenate(cuts) if len(cuts) > 1 else cuts[0]
+        table = np.empty((len(firsts), 4), np.int64)
+        table[:, 0] = firsts
+        table[:, 1] = starts[firsts]
+        table[:, 3] = np.maximum.reduceat(ends, firsts) - table[:, 1]
+        table[0, 2] = 0
+        np.cumsum(table[:-1, 3], out=table[1:, 2])
+        size = int(table[-1, 2] + table[-1, 3])
+        context.limits.charge(size, "fetching chunks")
+        self._arena = memoryview(np.empty(size, np.uint8))
+        names = context.merged.keys
+        self._table = table
+        self._reads = [
+            Read(names[number], offset, self._arena[at : at + length])
+            for number, (_, offset, at, length) in zip(
+                (numbers[0] if len(numbers) == 1 else np.concatenate(numbers)).tolist(), table.tolist(), strict=True
+            )
+        ]
+        context.stats.add(chunks_fetched=m, chunks_fetched_size_sum=size, chunks_fetch_count=len(self._reads))
+
+    def finish(self) -> None:
+        """Wait for the reads, then check, hash, fold and measure. Raises CorruptError and the store's errors."""
+        context, m = self._context, self.chunks
+        places = np.empty((m, 2), np.int64)
+        if m:
+            if self._batch is not None:
+                self._batch.wait(context.call)
+            else:
+                context.reader.run(self._reads, context.call)
+            self._table[:, 3] = [read.got for read in self._reads]
+            kernel.place_chunks(self._order, self._starts, self._table, places)
+        self._parse(places)
+        self._fold()
+        self._measure()
+
+    def _parse(self, places: NDArray[np.int64]) -> None:
+        m = self.chunks
+        state = np.zeros(3, np.int64)
+        self._sub_start = np.zeros(m + 1, np.int64)
+        self._subs = np.empty((5 * m, 4), np.int64)
+        self._hashes = np.empty(5 * m, np.uint64)
+        while True:
+            status = kernel.parse_chunks(
+                self._arena, places, self._context.aggregates, state, self._sub_start, self._subs, self._hashes
+            )
+            if status != SHORT:
+                break
+            self._refetch(int(state[0]), int(state[1]), places)
+        if status == 24:
+            raise self._corrupt(status, int(state[0]), f" {state[1]}")
+        if status:
+            raise self._corrupt(status, int(state[0]))
+        self._context.stats.add(chunks_touched=m, chunks_touched_size_sum=int(state[2]))
+
+    def _refetch(self, i: int, need: int, places: NDArray[np.int64]) -> None:
+        """Read one chunk again that is longer than was guessed, and put it behind the others."""
+        context = self._context
+        have = int(places[i, 1] - places[i, 0])
+        key = int(self._rows[i, 2])
+        size = int(context.merged.files[key >> 32, 1])
+        offset = key & 0xFFFFFFFF
+        if need <= have or need > MAX_CHUNK or (size and offset + have >= size):
+            raise self._corrupt(22, i)
+        context.limits.charge(need, "fetching chunks")
+        at = len(self._arena)
+        arena = memoryview(np.empty(at + need, np.uint8))
+        arena[:at] = self._arena
+        read = Read(context.merged.keys[key >> 32], offset, arena[at:])
+        context.reader.run([read], context.call)
+        if read.got <= have:
+            raise self._corrupt(22, i)
+        self._arena = arena
+        places[i] = (at, at + read.got)
+        context.stats.add(chunks_refetches=1, chunks_fetched=1, chunks_fetched_size_sum=need)
+
+    # --- folding and writing ---
+
+    def _fold(self) -> None:
+        merged, groups = self._context.merged, self._groups
+        most = int(np.diff(groups).max(initial=0))
+        single = groups[:-1] + merged.chunk_start[self._leaders + 1] - merged.chunk_start[self._leaders]
+        table = np.zeros((1 << (2 * most).bit_length(), 2), np.uint64)
+        self._kept = np.empty(self.chunks, np.int64)
+        self._kept_start = np.empty(self.series + 1, np.int64)
+        self.kept = kernel.fold_chunks(
+            self._arena, groups, single, self._rows, self._sub_start, self._subs, self._hashes, table, self._kept,
+            np.empty(self.chunks, np.int64), self._kept_start,
+        )  # fmt: skip
+
+    def _measure(self) -> None:
+        merged = self._context.merged
+        self._chunk_size = np.empty(self.chunks, np.int64)
+        self._size = np.empty(self.series, np.int64)
+        frame_kernel.measure_series(
+            merged.label_start, self._leaders, self._kept_start, self._kept, self._rows, self._sub_start, self._subs,
+            self._hashes, self._chunk_size, self._size,
+        )  # fmt: skip
+
+    def chunk_sizes(self) -> NDArray[np.int64]:
+        """Bytes of the encoded AggrChunks of each series."""
+        merged = self._context.merged
+        return self._size - (merged.label_start[self._leaders + 1] - merged.label_start[self._leaders])
+
+    def write(self, begin: int, end: int, per_frame: int, *, headed: bool = True) -> list[bytes]:
+        """Frames of the series `begin` to `end` of this window (see `storegate.kernels.frames.write_frames`)."""
+        merged = self._context.merged
+        frames: list[bytes] = frame_kernel.write_frames(
+            begin, end, per_frame, headed, merged.labels, self._arena, merged.label_start, self._leaders,
+            self._kept_start, self._kept, self._rows, self._sub_start, self._subs, self._hashes, self._chunk_size,
+            self._size,
+        )  # fmt: skip
+        return frames
+
+    def _corrupt(self, status: int, chunk: int, detail: str = "") -> CorruptError:
+        key = int(self._rows[chunk, 2])
+        names = self._context.merged.keys
+        number = key >> 32
+        name = names[number] if 0 <= number < len(names) else "chunks"
+        error = CorruptError(explain(status) + detail, object=name, offset=key & 0xFFFFFFFF)
+        error.stage = "chunks"
+        return error
