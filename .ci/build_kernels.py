@@ -45,7 +45,7 @@ def compile_kernels(root: Path, sources: list[Path]) -> dict[Path, Path]:
     before = Path.cwd()
     os.chdir(root / SOURCE_ROOT)  # module names, and the .pxd files beside the kernels, are found from here
     try:
-        modules = cythonize(extensions, build_dir=str(work / "c"), quiet=True, language_level=3)
+        modules = cythonize(extensions, build_dir=str(work / "c"), quiet=True, language_level=3)  # type: ignore[no-untyped-call]
         command = Distribution({"name": "storegate", "ext_modules": modules}).get_command_obj("build_ext")
         command.build_lib, command.build_temp = str(work / "lib"), str(work / "obj")
         command.parallel = os.cpu_count()
@@ -79,7 +79,7 @@ def remove_beside_sources(root: Path) -> None:
         stale.unlink()
 
 
-class KernelHook(BuildHookInterface):
+class KernelHook(BuildHookInterface[Any]):
     """What hatchling calls for each wheel, editable ones included."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

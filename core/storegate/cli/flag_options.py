@@ -60,7 +60,7 @@ def flag_options() -> list[FlagOption]:
     """One option for each flag, and two for each pair, ordered by section."""
     options = [_flag_option(flag) for flag in FLAGS]
     for pair in PAIRS:
-        options += [_pair_option(pair, f"{pair.name}-file", "Path: "), _pair_option(pair, pair.name, "YAML: ")]
+        options += [_pair_option(pair, f"{pair.name}-file", "PATH"), _pair_option(pair, pair.name, "YAML")]
     sections = list(dict.fromkeys(flag.section for flag in FLAGS))
     return sorted(options, key=lambda option: sections.index(option.section))
 
@@ -84,7 +84,7 @@ def given_flags(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flag_option(flag: Flag) -> FlagOption:
-    text = f"{flag.help} [default: {flag.default}]" if flag.default else flag.help
+    text = _help(flag) + (f" [default: {flag.default}]" if flag.default else "")
     names = [f"--{name}" for name in (flag.name, *flag.aliases)]
     if flag.kind == "bool":
         return _option([f"--{flag.name}/--no-{flag.name}"], flag.name, flag.section, text, flag.hidden)
@@ -92,9 +92,13 @@ def _flag_option(flag: Flag) -> FlagOption:
     return _option(names, flag.name, flag.section, text, flag.hidden, type=kind, metavar=_metavar(flag))
 
 
-def _pair_option(pair: Pair, name: str, opening: str) -> FlagOption:
-    text = opening + pair.help
-    return _option([f"--{name}"], name, pair.section, text, pair.hidden, metavar="PATH" if "file" in name else "YAML")
+def _pair_option(pair: Pair, name: str, metavar: str) -> FlagOption:
+    form = "Path of a YAML file" if metavar == "PATH" else "YAML text"
+    return _option([f"--{name}"], name, pair.section, f"{_help(pair)} {form}.", pair.hidden, metavar=metavar)
+
+
+def _help(flag: Flag | Pair) -> str:
+    return f"{flag.help} No effect: {flag.ignored}." if flag.ignored else flag.help
 
 
 def _option(names: Iterable[str], key: str, section: str, text: str, hidden: bool, **more: Any) -> FlagOption:

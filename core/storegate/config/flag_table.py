@@ -75,8 +75,8 @@ FLAGS: tuple[Flag, ...] = (
             choices={"logfmt": "logfmt", "json": "json", "journald": "journald"},
         ),
         Flag("debug.name", "text", "Added to each log line as `name`.", ("log.name",), hidden=True),
-        Flag("enable-auto-gomemlimit", "bool", "Accepted, no effect.", default="false", ignored=_NO_GO),
-        Flag("auto-gomemlimit.ratio", "ratio", "Accepted, no effect.", default="0.9", ignored=_NO_GO),
+        Flag("enable-auto-gomemlimit", "bool", "Memory limit from the machine.", default="false", ignored=_NO_GO),
+        Flag("auto-gomemlimit.ratio", "ratio", "Share of it.", default="0.9", ignored=_NO_GO),
     ),
     *_group(
         NETWORK,
@@ -101,9 +101,8 @@ FLAGS: tuple[Flag, ...] = (
         Flag(
             "grpc-server-tls-min-version",
             "choice",
-            "Least TLS version.",
+            "Least TLS version; gRPC for Python keeps 1.2.",
             ("frontends.grpc.tls_min_version",),
-            "1.3",
             choices={version: version for version in ("1.0", "1.1", "1.2", "1.3")},
         ),
         Flag(
@@ -116,7 +115,7 @@ FLAGS: tuple[Flag, ...] = (
         Flag(
             "grpc-server-tls-curves",
             "text",
-            "Accepted, no effect.",
+            "Key exchange groups; repeatable.",
             repeatable=True,
             ignored="the gRPC library chooses the curves",
         ),
@@ -207,7 +206,7 @@ FLAGS: tuple[Flag, ...] = (
         Flag(
             "debug.advertise-compatibility-label",
             "bool",
-            "Accepted, no effect.",
+            "Advertise a label for queriers before v0.8.",
             default="true",
             hidden=True,
             ignored="queriers that need the compatibility label are no longer supported",
@@ -291,21 +290,21 @@ FLAGS: tuple[Flag, ...] = (
     ),
     *_group(
         WEB,
-        Flag("web.disable", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
-        Flag("web.external-prefix", "text", "Accepted, no effect yet.", ignored=_NO_UI),
-        Flag("web.prefix-header", "text", "Accepted, no effect yet.", ignored=_NO_UI),
-        Flag("web.disable-cors", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
-        Flag("bucket-web-label", "text", "Accepted, no effect yet.", ignored=_NO_UI),
-        Flag("disable-admin-operations", "bool", "Accepted, no effect yet.", default="false", ignored=_NO_UI),
+        Flag("web.disable", "bool", "Switch off UI and API.", default="false", ignored=_NO_UI),
+        Flag("web.external-prefix", "text", "Path prefix of the UI.", ignored=_NO_UI),
+        Flag("web.prefix-header", "text", "Request header with that prefix.", ignored=_NO_UI),
+        Flag("web.disable-cors", "bool", "No CORS headers.", default="false", ignored=_NO_UI),
+        Flag("bucket-web-label", "text", "External label by which the UI groups blocks.", ignored=_NO_UI),
+        Flag("disable-admin-operations", "bool", "Refuse to mark blocks.", default="false", ignored=_NO_UI),
     ),
 )
 
 PAIRS: tuple[Pair, ...] = (
-    Pair("tracing.config", "Tracing; accepted, no effect yet.", PROCESS, ignored="this version does not trace"),
+    Pair("tracing.config", "Tracing.", PROCESS, ignored="this version does not trace"),
     Pair("objstore.config", "The object store (required).", BLOCKS, "object_store", ObjectStoreRef),
     Pair(
         "objstore-parquet.config",
-        "A bucket of parquet blocks; accepted, no effect.",
+        "A bucket whose parquet files say which blocks to leave out.",
         BLOCKS,
         ignored="blocks converted to parquet stay served here",
     ),
@@ -319,12 +318,12 @@ PAIRS: tuple[Pair, ...] = (
     Pair("index-cache.config", "The index cache.", QUERY, "index_cache", IndexCacheRef),
     Pair(
         "store.caching-bucket.config",
-        "A cache in front of the object store; no effect yet.",
+        "A cache in front of the object store.",
         QUERY,
         "caching_bucket",
         CachingBucketRef,
         hidden=True,
         ignored="this version has no caching bucket",
     ),
-    Pair("request.logging-config", "Request logging; accepted, no effect yet.", WEB, ignored="requests are not logged"),
+    Pair("request.logging-config", "Request logging.", WEB, ignored="requests are not logged"),
 )
