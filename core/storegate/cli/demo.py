@@ -56,18 +56,22 @@ def _demo(folder: Path, once: bool, stopped: Event) -> None:
         f"        {written.blocks} blocks, {written.series} series, {written.samples} samples until"
         f" {_utc(written.end)}, written in {time.perf_counter() - started:.1f} s"
     )
-    grpc_address, http_address = _free_address(GRPC_PORT), _free_address(HTTP_PORT)
-    gateway = Gateway(demo_settings(bucket, folder / "data", grpc_address, http_address))
-    gateway.start()
+    gateway = Gateway(demo_settings(bucket, folder / "data", _address(GRPC_PORT), _address(HTTP_PORT)))
+    gateway.start(stopped)
     try:
-        click.echo(f"gRPC    {grpc_address}\nHTTP    http://{http_address}\n")
-        _show_query(grpc_address, written.end)
-        click.echo(_suggestions(grpc_address, http_address))
-        if not once:
-            click.echo("\nServing until Ctrl-C.")
-            stopped.wait()
+        if gateway.ready:
+            _show(gateway.addresses["grpc"], gateway.addresses["http"], written.end)
+            if not once:
+                click.echo("\nServing until Ctrl-C.")
+                stopped.wait()
     finally:
         gateway.stop()
+
+
+def _show(grpc_address: str, http_address: str, end: int) -> None:
+    click.echo(f"gRPC    {grpc_address}\nHTTP    http://{http_address}\n")
+    _show_query(grpc_address, end)
+    click.echo(_suggestions(grpc_address, http_address))
 
 
 def demo_settings(bucket: Path, data_dir: Path, grpc_address: str, http_address: str) -> Settings:
@@ -85,15 +89,13 @@ def demo_settings(bucket: Path, data_dir: Path, grpc_address: str, http_address:
     )
 
 
-def _free_address(port: int) -> str:
-    """The address with this port on loopback, or with any free one where it is taken."""
-    for candidate in (port, 0):
-        try:
-            with socket.create_server((HOST, candidate)) as probe:
-                return f"{HOST}:{probe.getsockname()[1]}"
-        except OSError:
-            continue
-    raise UnavailableError(f"no free port on {HOST}: end programs that listen there")
+def _address(port: int) -> str:
+    """The address with this port on loopback; with port 0, which means any, where it is taken."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return f"{HOST}:0"
+    return f"{HOST}:{port}"
 
 
 # --- the query --------------------------------------------------------------------------------------------------------
