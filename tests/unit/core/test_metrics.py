@@ -199,8 +199,3 @@ def test_drop_reasons_are_there_from_the_start(metrics, registry):
     for reason in ("bytes", "chunks", "series"):
         labels = {"reason": reason, "tenant": TENANT}
         assert registry.get_sample_value(STORE + "queries_dropped_total", labels) == 0
-
-
-def test_the_process_is_measured(metrics, registry):
-    assert registry.get_sample_value("process_cpu_seconds_total") > 0
-    assert families(registry)["python_info"].samples
