@@ -1,0 +1,132 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from storegate import errors, hookspecs
+from storegate.config.flags import flag_names
+from storegate.config.settings import ComponentRef, Settings
+from storegate.config.validation import check
+from storegate.config.yaml_file import parse_yaml
+from storegate.manager import PluginManager
+from storegate.types import BlockMeta, FilterContext
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("storegate_")}
+EXAMPLE = ROOT / "docs/examples/storegate-cold-blocks"
+
+
+def page_id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """The script that writes the reference pages."""
+    spec = importlib.util.spec_from_file_location("reference_pages", ROOT / ".ci/reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["configuration", "flags"])
+def test_reference_pages_are_those_that_the_code_gives(reference: ModuleType, name: str) -> None:
+    """When this fails, run `python .ci/reference.py`."""
+    committed = (ROOT / f"docs/reference/{name}.md").read_text(encoding="utf-8")
+    assert committed == getattr(reference, f"{name}_page")()
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+def test_every_hook_has_a_page_with_its_signature(hook: str) -> None:
+    signature = inspect.signature(HOOKS[hook])
+    text = f"{hook}{signature}".replace("'", "")
+    assert any(text in block for page in (ROOT / "docs/plugins").glob("*.md") for block in blocks(page, "python"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=page_id)
+def test_yaml_examples_are_sound_configurations(page: Path) -> None:
+    for block in blocks(page, "yaml"):
+        check(Settings, parse_yaml(block, source=page.name), source=page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_in_the_documentation_use_known_flags(page: Path) -> None:
+    for block in blocks(page, "bash"):
+        for command in re.findall(r"storegate store((?:[^\n]|(?<=\\)\n)*)", block):
+            assert set(re.findall(r"(?<=--)[a-z][\w.-]*", command)) <= set(flag_names())
+
+
+def test_every_page_of_the_documentation_can_be_reached() -> None:
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text(encoding="utf-8"))
+        if not target.startswith("http")
+    }
+    outside = {ROOT / name for name in ("README.md", "CHANGELOG.md")}
+    fragments = set((ROOT / "docs/changelog.d").glob("*.md"))
+    generated_for_packages = {page for page in PAGES if "examples" in page.parts}
+    missing = set(PAGES) - linked - outside - fragments - generated_for_packages - {ROOT / "docs/README.md"}
+    assert sorted(map(page_id, missing)) == []
+
+
+def test_changelog_fragments_are_named_by_kind() -> None:
+    names = {path.name for path in (ROOT / "docs/changelog.d").iterdir()} - {"README.md"}
+    assert [name for name in names if not re.fullmatch(r"[a-z0-9-]+\.(added|changed|fixed|removed)\.md", name)] == []
+
+
+def test_every_error_says_what_a_caller_can_do() -> None:
+    leaves = [value for value in vars(errors).values() if inspect.isclass(value)]
+    assert [leaf.__name__ for leaf in leaves if not leaf.__doc__] == []
+
+
+class TestExamplePlugin:
+    """`docs/examples/storegate-cold-blocks`, made to look installed."""
+
+    @pytest.fixture
+    def manager(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PluginManager:
+        project = (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8")
+        entry = re.search(r"^\[project\.entry-points\.storegate\]\n(.*)$", project, re.MULTILINE)
+        assert entry is not None
+        info = tmp_path / "storegate_cold_blocks-1.0.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: storegate-cold-blocks\nVersion: 1.0.0\n")
+        (info / "entry_points.txt").write_text(f"[storegate]\n{entry[1].replace(chr(34), '')}\n")
+        for folder in (tmp_path, EXAMPLE):
+            monkeypatch.syspath_prepend(str(folder))
+        return PluginManager.load()
+
+    def test_it_filters_blocks(self, manager: PluginManager) -> None:
+        ref = ComponentRef(type="acme-cold-blocks", config={"older_than": "10s"})
+        made: Any = manager.create("meta_filter", ref)
+        young = BlockMeta(ulid="01BBBBBBBBBBBBBBBBBBBBBBBB", min_time=0, max_time=60_000)
+        assert made.select({young.ulid: young}, FilterContext(now=65_000)) == {young.ulid: "too-young"}
+
+    def test_the_page_shows_its_code(self) -> None:
+        source = "\n".join(path.read_text() for path in (EXAMPLE / "storegate_cold_blocks").glob("*.py"))
+        shown = [block for block in blocks(ROOT / "docs/plugins/README.md", "python")]
+        assert shown
+        lines = [line for block in shown for line in block.splitlines() if line.strip()]
+        assert [line for line in lines if line not in source] == []
