@@ -38,6 +38,8 @@ def _store(**values: Any) -> int:
 
         with StopSignals() as signals:
             gateway = Gateway(settings)
+            for plugin in gateway.plugins.broken:
+                log.warning("a plugin could not load and is passed over", plugin=plugin.origin, err=plugin.reason)
             gateway.start(signals.stopped)
             signals.wait()
             gateway.stop()
