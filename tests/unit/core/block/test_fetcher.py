@@ -210,17 +210,17 @@ def test_all_states_are_there_from_the_start(start: Start) -> None:
 
 
 def test_a_state_that_no_block_has_any_more_goes_back_to_0(bucket: Any, start: Start) -> None:
-    class Cold:
-        states = {bucket.ulid(1): "cold"}
+    states = {bucket.ulid(1): "cold"}
 
+    class Cold:
         def select(self, metas: Mapping[str, BlockMeta], context: FilterContext) -> dict[str, str]:
-            return self.states
+            return states
 
     bucket.put_meta(1)
     fetcher = start(filters=[("cold", Cold())])
     fetcher.fetch(0)
     assert start.sample("synced", state="cold") == 1
-    Cold.states = {}
+    states.clear()
     fetcher.fetch(0)
     assert start.sample("synced", state="cold") == 0
 
