@@ -180,6 +180,9 @@ class BlockCatalog:
 
     def update(self, add: Iterable[Block] = (), remove: Iterable[str] = ()) -> list[Block]:
         """Remove blocks by ULID and add others, in one step; gives the blocks that left or were replaced."""
+        add, remove = list(add), list(remove)
+        if not add and not remove:
+            return []
         with self._lock:
             blocks = dict(self._snapshot.blocks)
             left = [blocks.pop(ulid) for ulid in remove if ulid in blocks]

@@ -54,6 +54,7 @@ class DocumentReader(Generic[T]):
         self._copies = copies
         self._on_change = on_change
         self._entries: dict[str, _Entry[T]] = {}
+        self._absent: set[str] = set()  # known to have neither object nor copy
 
     def in_memory(self, ulid: str, info: ObjectInfo | None) -> bool:
         """Whether `read` would need neither disk nor bucket."""
@@ -70,6 +71,7 @@ class DocumentReader(Generic[T]):
         if entry is None or info is None or not entry.is_of(info):
             if entry is not None and info is not None:
                 self._on_change()
+            self._absent.discard(ulid)
             entry = self._entries[ulid] = self._local(ulid, info) or self._fetch(ulid, info)
         elif entry.modified != info.modified:
             self._entries[ulid] = self._stamped(ulid, entry, info)
@@ -84,14 +86,19 @@ class DocumentReader(Generic[T]):
         return None if entry is None else entry.last_good
 
     def forget(self, ulid: str) -> None:
-        """The document is gone from the bucket."""
+        """The document is gone from the bucket, or never was there."""
+        if ulid in self._absent:
+            return
         self._entries.pop(ulid, None)
         if self._copies is not None:
             self._copies.remove(ulid, self._name)
+        self._absent.add(ulid)
 
     def keep_only(self, ulids: Collection[str]) -> None:
         """Forget the documents of all other blocks; their local copies are not touched."""
-        for ulid in self._entries.keys() - set(ulids):
+        kept = set(ulids)
+        self._absent &= kept
+        for ulid in self._entries.keys() - kept:
             del self._entries[ulid]
 
     def _stamped(self, ulid: str, entry: _Entry[T], info: ObjectInfo) -> _Entry[T]:

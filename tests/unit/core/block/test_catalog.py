@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import pytest
@@ -231,7 +232,7 @@ def test_the_stretches_cover_the_same_moments_as_the_blocks(ranges: list[Range])
     stretches = infos(*blocks_of(ranges))
     moments = {m for spec in ranges for m in range(spec.min_time, spec.max_time)}
     assert {m for start, end in stretches for m in range(start, end)} == moments
-    assert all(a[1] < b[0] for a, b in zip(stretches, stretches[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(stretches))
 
 
 def test_label_sets_are_those_of_live_blocks_alone() -> None:
