@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +14,7 @@ from storegate.cli.flag_options import FlagCommand, flag_options, given_flags
 from storegate.cli.root import version_text
 from storegate.cli.signals import StopSignals
 from storegate.config.flags import configure
-from storegate.errors import StoregateError
+from storegate.errors import ConfigurationError, StoregateError
 
 
 def _store(**values: Any) -> int:
@@ -28,18 +30,22 @@ def _store(**values: Any) -> int:
     except StoregateError as error:
         click.echo(f"storegate store: error: {error}", err=True)
         return 1
+    from storegate.gateway import Gateway
+    from storegate.manager import PluginManager
+
     try:
         settings, notes = configure(flags)
         logs.configure(settings.log.level, settings.log.format, settings.log.name)
         log.info("starting storegate", version=version_text())
         for note in notes:
             log.warning(note)
-        from storegate.gateway import Gateway
-
+        plugins = PluginManager.load(settings.plugins.disable, settings.plugins.allow)
+        for plugin in plugins.broken:
+            log.warning("a plugin could not load and is passed over", plugin=plugin.origin, err=plugin.reason)
+        if settings.cache_index_header:
+            _prepare_data_dir(settings.data_dir)
         with StopSignals() as signals:
-            gateway = Gateway(settings)
-            for plugin in gateway.plugins.broken:
-                log.warning("a plugin could not load and is passed over", plugin=plugin.origin, err=plugin.reason)
+            gateway = Gateway(settings, plugins)
             gateway.start(signals.stopped)
             signals.wait()
             gateway.stop()
@@ -48,6 +54,19 @@ def _store(**values: Any) -> int:
         return 1
     log.info("stopped")
     return 0
+
+
+def _prepare_data_dir(folder: Path) -> None:
+    """Create the data directory, and find out now rather than at the first block whether it can be written to."""
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir (--data-dir): cannot write to {folder}: {error.strerror}; choose another folder, or give "
+            "--no-cache-index-header to keep everything in memory"
+        ) from None
 
 
 store = FlagCommand(

@@ -228,13 +228,14 @@ class TestSignals:
     def test_a_hangup_changes_nothing(self) -> None:
         with signals.StopSignals() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert not stop.stopped.is_set()
+        assert not stop.stopped.is_set()  # leaving the context has waited until all signals were looked at
 
     def test_the_second_signal_ends_the_process_at_once(self) -> None:
         program = (
-            "import os, signal; from storegate.cli.signals import StopSignals\n"
+            "import os, signal, threading; from storegate.cli.signals import StopSignals\n"
             "with StopSignals():\n"
-            "    os.kill(os.getpid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGTERM); print('still here')"
+            "    os.kill(os.getpid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    threading.Event().wait(30); print('still here')"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
         assert (done.returncode, "still here" in done.stdout) == (128 + signal.SIGTERM, False)
