@@ -10,7 +10,8 @@ import gzip
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,16 +49,14 @@ def answers() -> dict[str, dict[str, Answer]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per group and case, one per group for Info; grouped so that only one server runs at a time."""
+    """One test per group and case, one per group for Info, in the order of the groups."""
     groups = requests()["groups"]
     if "case" in metafunc.fixturenames:
         pairs = [(group["group"], case) for group in groups for case in group["cases"]]
-        metafunc.parametrize(
-            ("server", "case"), pairs, indirect=["server"], ids=[f"{group}-{case}" for group, case in pairs]
-        )
-    elif "server" in metafunc.fixturenames:
+        metafunc.parametrize(("group", "case"), pairs, ids=[f"{group}-{case}" for group, case in pairs])
+    elif "group" in metafunc.fixturenames:
         names = [group["group"] for group in groups]
-        metafunc.parametrize("server", names, indirect=True, ids=names)
+        metafunc.parametrize("group", names, ids=names)
 
 
 # --- the gateway ---
@@ -91,14 +90,24 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, bucket: Path, start_store: Any) -> Iterator[Server]:
-    (group,) = (group for group in requests()["groups"] if group["group"] == request.param)
-    with start_store(bucket, group["flags"]) as store:
-        server = Server(group["group"], store.grpc_address)
-        try:
-            yield server
-        finally:
-            server.channel.close()
+def servers(bucket: Path, start_store: Any) -> Iterator[Callable[[str], Server]]:
+    """The gateway of a group, started at the first call; they stay up to the end, for tests come in any order."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Server:
+            (group,) = (group for group in requests()["groups"] if group["group"] == name)
+            store = stack.enter_context(start_store(bucket, group["flags"]))
+            server = Server(name, store.grpc_address)
+            stack.callback(server.channel.close)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def server(group: str, servers: Callable[[str], Server]) -> Server:
+    return servers(group)
 
 
 # --- asking ---
