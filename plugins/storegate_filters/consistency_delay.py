@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
+from weakref import WeakKeyDictionary
 
-from prometheus_client import Gauge
+from prometheus_client import CollectorRegistry, Gauge
 
 from storegate import BlockMeta, FilterContext, PluginContext
 from storegate_filters.config import ConsistencyDelayConfig
@@ -14,14 +16,21 @@ STATE = "too-fresh"
 EXEMPT = frozenset({"compactor", "compactor.repair", "bucket.repair"})
 """Uploaders whose blocks replace others at once, so that waiting would leave a hole."""
 
+_gauges: Final[WeakKeyDictionary[CollectorRegistry, Gauge]] = WeakKeyDictionary()
+
 
 def make_filter(config: ConsistencyDelayConfig, context: PluginContext) -> ConsistencyDelay:
     """Factory of the provider `consistency-delay`."""
-    gauge = Gauge(
-        "thanos_consistency_delay_seconds", "Configured minimum age of fresh blocks.", registry=context.registry
-    )
-    gauge.set(config.delay)
+    _gauge(context.registry).set(config.delay)
     return ConsistencyDelay(config.delay)
+
+
+def _gauge(registry: CollectorRegistry) -> Gauge:
+    """The gauge of a registry; a chain may hold this filter twice."""
+    if registry not in _gauges:
+        name, text = "thanos_consistency_delay_seconds", "Configured minimum age of fresh blocks."
+        _gauges[registry] = Gauge(name, text, registry=registry)
+    return _gauges[registry]
 
 
 class ConsistencyDelay:

@@ -63,6 +63,11 @@ class Block:
         """Whether the index-header is in memory."""
         return self._header.loaded
 
+    @property
+    def dropped(self) -> bool:
+        """Whether it has left the catalog; a lazily loaded block does so at once when its index turns out broken."""
+        return self._dropped
+
     def acquire(self) -> bool:
         """Hold the block open. False when it was dropped: select blocks anew."""
         with self._lock:

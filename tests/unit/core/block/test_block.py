@@ -35,7 +35,9 @@ def test_a_dropped_block_stays_readable_for_its_holders(block: Block) -> None:
 
 
 def test_a_dropped_block_takes_no_more_holders(block: Block) -> None:
+    assert not block.dropped
     block.drop()
+    assert block.dropped
     assert not block.acquire()
 
 

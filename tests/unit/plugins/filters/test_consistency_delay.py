@@ -49,3 +49,9 @@ def test_a_block_from_the_future_waits_unless_the_delay_is_off(meta: Make) -> No
 def test_the_configured_delay_is_a_metric(context: PluginContext) -> None:
     make_filter(ConsistencyDelayConfig.model_validate({"delay": "30m"}), context)
     assert context.registry.get_sample_value("thanos_consistency_delay_seconds") == 1800
+
+
+def test_a_chain_may_hold_it_twice(context: PluginContext) -> None:
+    for delay in (1, 2):
+        make_filter(ConsistencyDelayConfig(delay=delay), context)
+    assert context.registry.get_sample_value("thanos_consistency_delay_seconds") == 2
