@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storegate import BlockMeta
-from storegate.block.block import Block
-from storegate.block.catalog import BlockCatalog, CatalogSnapshot, CoveredTime, Labels
+from storegate.block.block import Block, Labels
+from storegate.block.catalog import BlockCatalog, CatalogSnapshot, CoveredTime
 
 RAW, FIVE_MINUTES, HOUR = 0, 300_000, 3_600_000
 EVERYTHING = (-(10**9), 10**9)

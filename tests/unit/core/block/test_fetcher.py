@@ -45,7 +45,7 @@ class Start:
             self._bucket.store,
             self._data_dir if local else None,
             filters or [("marked", Marked())],
-            SimpleNamespace(strategy=strategy, meta_concurrency=4),  # type: ignore[arg-type]
+            SimpleNamespace(strategy=strategy, meta_concurrency=4),
             FetcherMetrics(self.registry, states=["acme-cold"]),
         )
 
@@ -315,7 +315,7 @@ def test_a_meta_that_vanishes_after_the_listing_is_absent(bucket: Any, start: St
             return error
         raise AssertionError
 
-    bucket.fail(f"{ulid}/meta.json", vanish, "get")  # type: ignore[arg-type]
+    bucket.fail(f"{ulid}/meta.json", vanish, "get")
     assert start().fetch(0).states == {ulid: "no-meta-json"}
 
 

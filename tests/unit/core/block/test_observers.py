@@ -45,12 +45,12 @@ class Raises(Notes):
         raise ZeroDivisionError
 
 
+STATS = QueryStats()
 EVENTS: list[tuple[Callable[[Observers], None], tuple[Any, ...]]] = [
     (lambda all_: all_.block_loaded(META), ("loaded", META)),
     (lambda all_: all_.block_dropped(META, "why"), ("dropped", META, "why")),
-    (lambda all_: all_.query_finished(STATS), ("finished", QueryStats())),
+    (lambda all_: all_.query_finished(STATS), ("finished", STATS)),
 ]
-STATS = QueryStats()
 
 
 @pytest.mark.parametrize(("tell", "event"), EVENTS, ids=["block_loaded", "block_dropped", "query_finished"])

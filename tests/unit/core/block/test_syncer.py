@@ -85,14 +85,14 @@ class Gateway:
             store,
             self.data_dir,
             [("excluded", self.excluded), ("covered", Covered())],
-            settings,  # type: ignore[arg-type]
+            settings,
             FetcherMetrics(CollectorRegistry()),
         )
         syncer = BlockSyncer(
             fetcher,
             BlockLoader(store, self.data_dir, headers, self.metrics),
             self.catalog,
-            settings,  # type: ignore[arg-type]
+            settings,
             self.metrics,
             Observers([("notes", self.notes)], CollectorRegistry()),
             data_dir=self.data_dir,

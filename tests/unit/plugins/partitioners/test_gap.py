@@ -21,7 +21,7 @@ def parts(ranges: list[tuple[int, int]], max_gap: int) -> list[int]:
     ends = np.array([end for _, end in ranges], dtype=np.int64)
     found = GapPartitioner(max_gap).partition(starts, ends)
     assert found.dtype == np.int64
-    return found.tolist()
+    return [int(index) for index in found]
 
 
 def slow_parts(ranges: list[tuple[int, int]], max_gap: int) -> list[int]:
