@@ -1,21 +1,24 @@
-"""Write `docs/reference/configuration.md` and `docs/reference/flags.md` from the models and the flag table.
+"""Write pages of `docs/reference/` from the code: settings, flags, metrics.
 
-Run as a script after a change of either; a test fails while the pages differ from what this gives.
+Run as a script after a change of these; a test fails while the pages differ from what this gives.
 """
 
 from __future__ import annotations
 
+import tempfile
 import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union
 
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from storegate.config.flag_table import FLAGS, PAIRS, Flag, Pair
 from storegate.config.settings import Settings
+from storegate.gateway import Gateway
 from storegate.manager import KINDS, PluginManager
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -46,6 +49,35 @@ def flags_page() -> str:
         rows += [pair_row(pair) for pair in PAIRS if pair.section == section]
         parts.append(f"## {section}\n\n" + table(("flag", "default", "setting", "meaning"), rows) + "\n")
     return "\n".join(parts)
+
+
+def metrics_page() -> str:
+    """All metrics that a gateway over an empty folder registers, but for those about the process."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        registry = registry_of_a_gateway(Path(folder))
+    process = (ProcessCollector, PlatformCollector, GCCollector)
+    for collector in [found for found in registry._collector_to_names if not isinstance(found, process)]:
+        for family in typing.cast(Any, collector).describe():
+            labels: tuple[str, ...] = getattr(collector, "_labelnames", ()) or getattr(family, "_labelnames", ())
+            name = family.name + ("_total" if family.type == "counter" else "")
+            rows.append((f"`{name}`", family.type, ", ".join(labels) or "none", sentence(family.documentation)))
+    return MADE + METRICS_HEAD + "\n" + table(("name", "type", "labels", "meaning"), sorted(rows)) + "\n"
+
+
+def registry_of_a_gateway(folder: Path) -> CollectorRegistry:
+    """Front ends register some metrics when they start, so the gateway is started and stopped."""
+    bucket = folder / "bucket"
+    bucket.mkdir()
+    frontends = [{"type": name, "config": {"address": "127.0.0.1:0"}} for name in ("grpc", "http")]
+    store = {"type": "FILESYSTEM", "config": {"directory": str(bucket)}}
+    given = {"object_store": store, "data_dir": folder / "data", "frontends": frontends}
+    plugins = PluginManager.load(allow=["storegate"])
+    gateway = Gateway(Settings.model_validate(given), plugins)
+    plugins.count_in(gateway.registry)
+    gateway.start()
+    gateway.stop(0)
+    return gateway.registry
 
 
 def sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel], str]]:
@@ -185,6 +217,13 @@ CONFIGURATION_HEAD = """# Settings
   installed plugins provide one name.
 """
 
+METRICS_HEAD = """# Metrics
+
+`GET /metrics` on the HTTP port. Names, types and labels are those of `thanos store`, so that its dashboards and alerts
+work; names that begin with `storegate_` are additions. Beside these there are the `process_*` and `python_*` metrics of
+the Prometheus client library.
+"""
+
 FLAGS_HEAD = """# Flags of `storegate store`
 
 The flags of `thanos store`, in its syntax: `--name=value` or `--name value`, booleans `--name` and `--no-name`. A flag
@@ -200,3 +239,4 @@ only, and `y` (`1d12h`). Sizes need a unit: `250MB`.
 if __name__ == "__main__":
     (REFERENCE / "configuration.md").write_text(configuration_page(), encoding="utf-8")
     (REFERENCE / "flags.md").write_text(flags_page(), encoding="utf-8")
+    (REFERENCE / "metrics.md").write_text(metrics_page(), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from storegate.config.settings import ComponentRef
 from storegate.config.validation import check, suggestion
@@ -68,6 +68,14 @@ class PluginManager:
     def broken(self) -> tuple[PluginSource, ...]:
         """The plugins that could not load, each with its reason."""
         return tuple(source for source in self._sources if source.state == "broken")
+
+    def count_in(self, registry: CollectorRegistry) -> None:
+        """Register the metric `storegate_plugins`."""
+        gauge = Gauge(
+            "storegate_plugins", "Plugins that were found, by what became of them", ["state"], registry=registry
+        )
+        for state in ("loaded", "disabled", "broken"):
+            gauge.labels(state).set(sum(source.state == state for source in self._sources))
 
     def providers(self, kind: str) -> tuple[LoadedProvider, ...]:
         """All providers of a kind, conflicting ones included."""

@@ -44,7 +44,7 @@ def reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["configuration", "flags"])
+@pytest.mark.parametrize("name", ["configuration", "flags", "metrics"])
 def test_reference_pages_are_those_that_the_code_gives(reference: ModuleType, name: str) -> None:
     """When this fails, run `python .ci/reference.py`."""
     committed = (ROOT / f"docs/reference/{name}.md").read_text(encoding="utf-8")

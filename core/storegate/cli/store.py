@@ -46,6 +46,7 @@ def _store(**values: Any) -> int:
             _prepare_data_dir(settings.data_dir)
         with StopSignals() as signals:
             gateway = Gateway(settings, plugins)
+            plugins.count_in(gateway.registry)
             gateway.start(signals.stopped)
             signals.wait()
             gateway.stop()

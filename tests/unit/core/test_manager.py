@@ -10,6 +10,7 @@ from storegate.config.settings import ComponentRef
 from storegate.errors import ConfigurationError, PluginError
 from storegate.manager import KINDS, PluginManager, PluginSource
 
+STATES = ("loaded", "disabled", "broken")
 Install = Callable[..., None]
 
 
@@ -94,6 +95,13 @@ class TestLoading:
     def test_no_provider_of_a_broken_plugin_stays(self, install: Install) -> None:
         install("hook_raises")
         assert "HALF" not in {loaded.name for loaded in PluginManager.load().providers("cache")}
+
+    def test_plugins_are_counted_by_state(self, install: Install) -> None:
+        install("good", "import_error", "misspelt", "blocked")
+        manager, registry = PluginManager.load(disable=["blocked"]), CollectorRegistry()
+        manager.count_in(registry)
+        counts = {state: registry.get_sample_value("storegate_plugins", {"state": state}) for state in STATES}
+        assert counts == {"loaded": len(manager.sources()) - 3, "disabled": 1, "broken": 2}
 
 
 class TestLists:
