@@ -120,8 +120,6 @@ def test_one_finished_query_is_observed_everywhere(metrics, registry):
         series_fetched=7,
         chunks_touched_size_sum=2048,
         merged_series_count=9,
-        series_refetches=1,
-        chunks_refetches=2,
         tenant="acme",
     )
     metrics.observe_series(stats)
@@ -135,8 +133,6 @@ def test_one_finished_query_is_observed_everywhere(metrics, registry):
     assert value("series_blocks_queried_sum") == 3
     assert value("series_result_series_sum") == 9
     assert value("postings_size_bytes_sum") == 30
-    assert value("series_refetches_total") == 1
-    assert value("chunk_refetches_total") == 2
     assert value("series_merge_duration_seconds_count") == 1
 
 
