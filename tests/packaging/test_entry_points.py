@@ -23,6 +23,10 @@ def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+def sources(root: str) -> list[Path]:
+    return sorted((ROOT / root).rglob("*.py"))
+
+
 def contract(project: dict[str, Any], word: str) -> dict[str, Any]:
     contracts = project["tool"]["importlinter"]["contracts"]
     return next(entry for entry in contracts if word in entry["name"])
@@ -73,6 +77,25 @@ def test_generated_code_sets_the_floors_of_grpcio_and_protobuf(project: dict[str
     assert f"protobuf>={protobuf[1]}" in project["project"]["dependencies"]
     assert f"grpcio>={grpcio[1]}" in project["project"]["dependencies"]
     assert f"grpcio-tools=={grpcio[1]}" in project["dependency-groups"]["proto"]
+
+
+def test_every_dependency_is_imported(project: dict[str, Any]) -> None:
+    other_names = {
+        "grpcio": "grpc",
+        "protobuf": "google.protobuf",
+        "grpcio-health-checking": "grpc_health",
+        "grpcio-reflection": "grpc_reflection",
+        "google-re2": "re2",
+        "prometheus-client": "prometheus_client",
+        "PyYAML": "yaml",
+        "python-ulid": "ulid",
+    }
+    names = [re.split(r"[<>=\[;]", line)[0] for line in project["project"]["dependencies"]]
+    code = "\n".join(path.read_text(encoding="utf-8") for root in ("core", "plugins") for path in sources(root))
+    modules = [other_names.get(name, name) for name in names]
+    assert [
+        name for name in modules if not re.search(rf"^\s*(from|import) {re.escape(name)}\b", code, re.MULTILINE)
+    ] == []
 
 
 def test_every_dependency_has_a_reason(project: dict[str, Any]) -> None:
