@@ -15,6 +15,9 @@ except ImportError:
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize
+    from cython.cimports.storegate.kernels.wire import sg_copy, sg_varint_size
+else:
+    from storegate.kernels.wire import sg_copy, sg_varint_size
 
 
 @cython.cfunc
@@ -24,18 +27,6 @@ if cython.compiled:
 def _bits(value: cython.longlong) -> cython.ulonglong:
     """A signed number as the 64 bits that protobuf writes."""
     return cython.cast(cython.ulonglong, value) if cython.compiled else value & 0xFFFFFFFFFFFFFFFF
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def _size(value: cython.ulonglong) -> cython.Py_ssize_t:
-    n: cython.Py_ssize_t = 1
-    while value >= 0x80:
-        value >>= 7
-        n += 1
-    return n
 
 
 @cython.cfunc
@@ -55,23 +46,6 @@ def _put(o: cython.pointer(cython.uchar), pos: cython.Py_ssize_t, value: cython.
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def _copy(
-    o: cython.pointer(cython.uchar),
-    to: cython.Py_ssize_t,
-    p: cython.pointer(cython.const[cython.uchar]),
-    at: cython.Py_ssize_t,
-    n: cython.Py_ssize_t,
-) -> cython.Py_ssize_t:
-    k: cython.Py_ssize_t
-    for k in range(n):
-        o[to + k] = p[at + k]
-    return to + n
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
 def _sub_size(
     subs: cython.const[cython.longlong][:, ::1], hashes: cython.const[cython.ulonglong][::1], s: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
@@ -80,9 +54,9 @@ def _sub_size(
     if subs[s, 1] != 0:
         n += 2
     if subs[s, 3] != 0:
-        n += 1 + _size(subs[s, 3]) + subs[s, 3]
+        n += 1 + sg_varint_size(subs[s, 3]) + subs[s, 3]
     if hashes[s] != 0:
-        n += 1 + _size(hashes[s])
+        n += 1 + sg_varint_size(hashes[s])
     return n
 
 
@@ -112,14 +86,14 @@ def _measure(
         for i in range(kept_start[g], kept_start[g + 1]):
             c = 0
             if times[kept[i], 0] != 0:
-                c += 1 + _size(_bits(times[kept[i], 0]))
+                c += 1 + sg_varint_size(_bits(times[kept[i], 0]))
             if times[kept[i], 1] != 0:
-                c += 1 + _size(_bits(times[kept[i], 1]))
+                c += 1 + sg_varint_size(_bits(times[kept[i], 1]))
             for s in range(sub_start[kept[i]], sub_start[kept[i] + 1]):
                 size[g] = _sub_size(subs, hashes, s)
-                c += 1 + _size(size[g]) + size[g]
+                c += 1 + sg_varint_size(size[g]) + size[g]
             chunk_size[i] = c
-            n += 1 + _size(c) + c
+            n += 1 + sg_varint_size(c) + c
         size[g] = n
         total += n
     return total
@@ -181,7 +155,7 @@ def _write(
         o[pos] = tag
         pos = _put(o, pos + 1, size[g])
         at = label_start[leaders[g]]
-        pos = _copy(o, pos, l, at, label_start[leaders[g] + 1] - at)
+        pos = sg_copy(o, pos, l, at, label_start[leaders[g] + 1] - at)
         for i in range(kept_start[g], kept_start[g + 1]):
             c = kept[i]
             o[pos] = 0x12
@@ -202,7 +176,7 @@ def _write(
                 if subs[s, 3] != 0:
                     o[pos] = 0x12
                     pos = _put(o, pos + 1, subs[s, 3])
-                    pos = _copy(o, pos, p, subs[s, 2], subs[s, 3])
+                    pos = sg_copy(o, pos, p, subs[s, 2], subs[s, 3])
                 if hashes[s] != 0:
                     o[pos] = 0x18
                     pos = _put(o, pos + 1, hashes[s])
@@ -270,8 +244,8 @@ def write_frames(
         stop = g + step if g + step < last else last
         body = 0
         for k in range(g, stop):
-            body += 1 + _size(sz[k]) + sz[k]
-        n = body + (1 + _size(body) if head else 0)
+            body += 1 + sg_varint_size(sz[k]) + sz[k]
+        n = body + (1 + sg_varint_size(body) if head else 0)
         if cython.compiled:
             frame = PyBytes_FromStringAndSize(cython.NULL, n)
             o = cython.cast(cython.pointer(cython.uchar), PyBytes_AS_STRING(frame))

@@ -14,10 +14,14 @@ try:
 except ImportError:
     from storegate.kernels import _cython as cython
 
+import numpy as np
+
 if cython.compiled:
     from cython.cimports.storegate.kernels.hashing import xxh64_at
+    from cython.cimports.storegate.kernels.wire import sg_compare, sg_copy, sg_varint_size
 else:
     from storegate.kernels.hashing import xxh64 as _xxh64
+    from storegate.kernels.wire import sg_compare, sg_copy, sg_varint_size
 
     def xxh64_at(p, pos, length):
         return _xxh64(bytes(p[pos : pos + length]))
@@ -52,18 +56,6 @@ def _uvarint(
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def _size(value: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    n: cython.Py_ssize_t = 1
-    while value >= 0x80:
-        value >>= 7
-        n += 1
-    return n
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
 def _put(o: cython.pointer(cython.uchar), pos: cython.Py_ssize_t, value: cython.Py_ssize_t) -> cython.Py_ssize_t:
     while value >= 0x80:
         o[pos] = (value & 0x7F) | 0x80
@@ -71,23 +63,6 @@ def _put(o: cython.pointer(cython.uchar), pos: cython.Py_ssize_t, value: cython.
         pos += 1
     o[pos] = value
     return pos + 1
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def _copy(
-    o: cython.pointer(cython.uchar),
-    to: cython.Py_ssize_t,
-    p: cython.pointer(cython.const[cython.uchar]),
-    at: cython.Py_ssize_t,
-    n: cython.Py_ssize_t,
-) -> cython.Py_ssize_t:
-    k: cython.Py_ssize_t
-    for k in range(n):
-        o[to + k] = p[at + k]
-    return to + n
 
 
 @cython.cfunc
@@ -131,7 +106,7 @@ def _encode(
                 d += 1
             while x < exts and ext_bound[x] <= name_ref:
                 if fill:
-                    pos = _copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
+                    pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
                 else:
                     pos += ext_start[x + 1] - ext_start[x]
                 x += 1
@@ -150,15 +125,15 @@ def _encode(
                 o[pos] = 0x0A
                 pos = _put(o, pos + 1, body)
                 o[pos] = 0x0A
-                pos = _copy(o, pos + 1, p, name, name_len)
+                pos = sg_copy(o, pos + 1, p, name, name_len)
                 if value_len > 0:
                     o[pos] = 0x12
-                    pos = _copy(o, pos + 1, p, value, value_len)
+                    pos = sg_copy(o, pos + 1, p, value, value_len)
             else:
-                pos += 1 + _size(body) + body
+                pos += 1 + sg_varint_size(body) + body
         while x < exts:
             if fill:
-                pos = _copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
+                pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
             else:
                 pos += ext_start[x + 1] - ext_start[x]
             x += 1
@@ -166,16 +141,13 @@ def _encode(
     return pos
 
 
-def encode_labels(
-    data, symbols, base, label_start, label_refs, dropped, ext_bound, ext_fields, ext_start, starts, out
-):
+def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bound, ext_fields, ext_start, starts):
     """Encode label sets from symbol ordinals, with external labels put in and names left out.
 
     `data` holds the symbols, number k at `base + symbols[k]` (uint32); `label_start` int64[n + 1] counts pairs in
     `label_refs` uint32[2 * labels] of ordinals (name, value), ascending by name. `dropped` int64: name ordinals to
     leave out (a colliding name is one of them). External label x (`ext_fields[ext_start[x]:ext_start[x + 1]]`, encoded)
-    stands before the first name ordinal >= `ext_bound[x]`. `starts` int64[n + 1] is filled. With `out` None the size is
-    measured, else `out` uint8[size] is filled. Returns the size in bytes.
+    stands before the first name ordinal >= `ext_bound[x]`. `starts` int64[n + 1] is filled. Returns the arena, uint8.
     """
     buf: cython.const[cython.uchar][::1] = memoryview(data)
     sym: cython.const[cython.uint][::1] = memoryview(symbols)
@@ -186,12 +158,10 @@ def encode_labels(
     fields: cython.const[cython.uchar][::1] = memoryview(ext_fields if len(ext_fields) else b"\0")
     field_start: cython.const[cython.longlong][::1] = memoryview(ext_start)
     begin: cython.longlong[::1] = memoryview(starts)
-    target: cython.uchar[::1] = memoryview(bytearray(1) if out is None or not len(out) else out)
     p: cython.pointer(cython.const[cython.uchar])
     e: cython.pointer(cython.const[cython.uchar])
     o: cython.pointer(cython.uchar)
     b: cython.Py_ssize_t = base
-    fill: cython.bint = out is not None
     k: cython.Py_ssize_t
     size: cython.Py_ssize_t
     if begin.shape[0] != first.shape[0] or field_start.shape[0] != bound.shape[0] + 1:
@@ -204,39 +174,23 @@ def encode_labels(
     if cython.compiled:
         p = cython.address(buf[0])
         e = cython.address(fields[0])
-        o = cython.address(target[0])
+        o = cython.NULL
     else:
         p = buf
         e = fields
-        o = target
+        o = None
     with cython.nogil:
         size = _encode(p, sym, b, first, refs, drop, bound, e, field_start, begin, o, False)
-    if fill:
-        if target.shape[0] < size:
-            raise ValueError("the output is too small")
+    result = np.empty(size, np.uint8)
+    if size:
+        target: cython.uchar[::1] = memoryview(result)
+        if cython.compiled:
+            o = cython.address(target[0])
+        else:
+            o = target
         with cython.nogil:
             _encode(p, sym, b, first, refs, drop, bound, e, field_start, begin, o, True)
-    return size
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def _order(
-    p: cython.pointer(cython.const[cython.uchar]),
-    a: cython.Py_ssize_t,
-    a_len: cython.Py_ssize_t,
-    b: cython.Py_ssize_t,
-    b_len: cython.Py_ssize_t,
-) -> cython.int:
-    i: cython.Py_ssize_t = 0
-    n: cython.Py_ssize_t = a_len if a_len < b_len else b_len
-    while i < n:
-        if p[a + i] != p[b + i]:
-            return -1 if p[a + i] < p[b + i] else 1
-        i += 1
-    return 0 if a_len == b_len else (-1 if a_len < b_len else 1)
+    return result
 
 
 @cython.cfunc
@@ -263,13 +217,13 @@ def compare_at(
         a_stop = an + length
         length, bn = _uvarint(p, b + 1)
         b_stop = bn + length
-        if a_stop - a == b_stop - b and _order(p, a, a_stop - a, b, b_stop - b) == 0:
+        if a_stop - a == b_stop - b and sg_compare(p, a, a_stop - a, p, b, b_stop - b) == 0:
             a = a_stop
             b = b_stop
             continue
         al, an = _uvarint(p, an + 1)
         bl, bn = _uvarint(p, bn + 1)
-        order = _order(p, an, al, bn, bl)
+        order = sg_compare(p, an, al, p, bn, bl)
         if order != 0:
             return order
         an += al
@@ -280,8 +234,59 @@ def compare_at(
             al, an = _uvarint(p, an + 1)
         if bn < b_stop:
             bl, bn = _uvarint(p, bn + 1)
-        return _order(p, an, al, bn, bl)
+        return sg_compare(p, an, al, p, bn, bl)
     return 0 if a == a_end and b == b_end else (-1 if a == a_end else 1)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _keeps_order(
+    label_start: cython.const[cython.longlong][::1],
+    refs: cython.const[cython.uint][::1],
+    last_bound: cython.longlong,
+) -> cython.bint:
+    i: cython.Py_ssize_t
+    a: cython.Py_ssize_t
+    b: cython.Py_ssize_t
+    for i in range(label_start.shape[0] - 2):
+        a = 2 * label_start[i]
+        b = 2 * label_start[i + 1]
+        while a < 2 * label_start[i + 1] and b < 2 * label_start[i + 2] and refs[a] == refs[b]:
+            a += 1
+            b += 1
+        if b == 2 * label_start[i + 2]:
+            return False
+        if a == 2 * label_start[i + 1]:
+            # The first set ends where the second goes on: an external label behind that place turns the two round.
+            if last_bound > refs[b]:
+                return False
+        elif refs[a] > refs[b]:
+            return False
+    return True
+
+
+def keeps_order(label_start, label_refs, ext_bound):
+    """Whether label sets ascend strictly as ordinals, and go on doing so with external labels put in.
+
+    Arguments as for `encode_labels`, without dropped names. False may also mean that it is not plain to see.
+    """
+    first: cython.const[cython.longlong][::1] = memoryview(label_start)
+    refs: cython.const[cython.uint][::1] = memoryview(label_refs)
+    bound: cython.const[cython.longlong][::1] = memoryview(ext_bound)
+    last: cython.longlong = -1
+    i: cython.Py_ssize_t
+    kept: cython.bint
+    for i in range(first.shape[0] - 1):
+        if not 0 <= first[i] <= first[i + 1]:
+            raise ValueError("the starts do not ascend")
+    if 2 * first[first.shape[0] - 1] > refs.shape[0]:
+        raise ValueError("a start is outside its array")
+    for i in range(bound.shape[0]):
+        last = max(last, bound[i])
+    with cython.nogil:
+        kept = _keeps_order(first, refs, last)
+    return kept
 
 
 @cython.cfunc
@@ -441,13 +446,13 @@ def _shard(
                         listed = True
                         break
             if listed == by:
-                n = _copy(scratch, n, p, at, name_len)
+                n = sg_copy(scratch, n, p, at, name_len)
                 scratch[n] = 0xFF
                 n += 1
                 at += name_len
                 if at < stop:
                     length, at = _uvarint(p, at + 1)
-                    n = _copy(scratch, n, p, at, length)
+                    n = sg_copy(scratch, n, p, at, length)
                 scratch[n] = 0xFF
                 n += 1
             pos = stop

@@ -13,6 +13,11 @@ try:
 except ImportError:
     from storegate.kernels import _cython as cython
 
+if cython.compiled:
+    from cython.cimports.storegate.kernels.wire import sg_compare
+else:
+    from storegate.kernels.wire import sg_compare
+
 
 @cython.cfunc
 @cython.inline
@@ -35,28 +40,6 @@ def _uvarint(
             return value, pos
         shift += 7
     return 0, -1
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def _compare(
-    p: cython.pointer(cython.const[cython.uchar]),
-    a: cython.Py_ssize_t,
-    a_len: cython.Py_ssize_t,
-    q: cython.pointer(cython.const[cython.uchar]),
-    b: cython.Py_ssize_t,
-    b_len: cython.Py_ssize_t,
-) -> cython.int:
-    """-1, 0 or 1 as the bytes at p[a] sort before, like or after those at q[b]."""
-    i: cython.Py_ssize_t = 0
-    n: cython.Py_ssize_t = a_len if a_len < b_len else b_len
-    while i < n:
-        if p[a + i] != q[b + i]:
-            return -1 if p[a + i] < q[b + i] else 1
-        i += 1
-    return 0 if a_len == b_len else (-1 if a_len < b_len else 1)
 
 
 @cython.cfunc
@@ -83,7 +66,7 @@ def _scan_symbols(
             return 1, at
         if length > cython.cast(cython.ulonglong, end - pos):
             return 3, at
-        if ordered and previous >= 0 and _compare(p, previous, previous_length, p, pos, length) >= 0:
+        if ordered and previous >= 0 and sg_compare(p, previous, previous_length, p, pos, length) >= 0:
             return 4, at
         previous = pos
         previous_length = length
@@ -165,7 +148,7 @@ def _scan_postings_table(
         pos += length
         order = 1
         if last_name >= 0:
-            order = _compare(p, name_at, length, p, last_name, last_name_len)
+            order = sg_compare(p, name_at, length, p, last_name, last_name_len)
             if order < 0:
                 return 7, entry, n, s
         last_name = name_at
@@ -184,7 +167,7 @@ def _scan_postings_table(
         if cython.cast(cython.longlong, offset) <= last_offset:
             return 9, entry, n, s
         if order == 0:
-            if _compare(p, value_at, value_len, p, last_value, last_value_len) <= 0:
+            if sg_compare(p, value_at, value_len, p, last_value, last_value_len) <= 0:
                 return 7, entry, n, s
             names[n - 1, 1] += 1
             if (names[n - 1, 1] - 1) % sampling == 0:
@@ -308,7 +291,7 @@ def _find_lists(
             at, length = _value_at(p, base + samples[m], skip, end)
             if at < 0:
                 return 3
-            if _compare(p, at, length, v, w, w_len) <= 0:
+            if sg_compare(p, at, length, v, w, w_len) <= 0:
                 i = m
             else:
                 j = m
@@ -317,7 +300,7 @@ def _find_lists(
             at, length = _value_at(p, entry, skip, end)
             if at < 0:
                 return 3
-            order = _compare(p, at, length, v, w, w_len)
+            order = sg_compare(p, at, length, v, w, w_len)
             if order > 0 or (order < 0 and entry == last):
                 break
             offset, at = _uvarint(p, at + length, end)

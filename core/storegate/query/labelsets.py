@@ -45,7 +45,7 @@ def encode(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The arena of encoded label sets and where each begins (see `storegate.kernels.labels`)."""
     starts = np.empty(len(label_start), np.int64)
-    arguments = (
+    arena = kernel.encode_labels(
         symbols.data,
         symbols.positions,
         symbols.base,
@@ -57,9 +57,12 @@ def encode(
         overlay.starts,
         starts,
     )
-    arena = np.empty(kernel.encode_labels(*arguments, None), np.uint8)
-    kernel.encode_labels(*arguments, arena)
     return arena, starts
+
+
+def keeps_order(label_start: NDArray[np.int64], label_refs: NDArray[np.uint32], overlay: Overlay) -> bool:
+    """Whether the final label sets ascend strictly, without looking at their bytes; False when that is not plain."""
+    return not len(overlay.dropped) and bool(kernel.keeps_order(label_start, label_refs, overlay.bounds))
 
 
 def shard_mask(arena: NDArray[np.uint8], starts: NDArray[np.int64], shard: Shard) -> NDArray[np.bool_]:

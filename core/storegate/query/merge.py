@@ -48,11 +48,7 @@ def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeri
         files += [(guess, size or 0) for size in block.segment_sizes]
     labels, label_start = _joined([part.labels for part in parts], [part.label_start for part in parts])
     chunks, chunk_start = _joined(tables, [part.chunk_start for part in parts])
-    bounds = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=bounds[1:])
-    order = np.empty(int(bounds[-1]), np.int64)
-    first = np.empty(int(bounds[-1]), np.uint8)
-    merge_labels(labels, label_start, bounds, np.empty((2, len(parts)), np.int64), order, first)
+    order, first = _order(parts, labels, label_start)
     return MergedSeries(
         labels,
         label_start,
@@ -63,6 +59,20 @@ def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeri
         keys,
         np.array(files, np.int64).reshape(-1, 2),
     )
+
+
+def _order(
+    parts: Sequence[SelectedSeries], labels: NDArray[np.uint8], label_start: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    n = len(label_start) - 1
+    if len(parts) == 1 and parts[0].distinct:
+        return np.arange(n), np.ones(n, np.uint8)
+    bounds = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=bounds[1:])
+    order = np.empty(n, np.int64)
+    first = np.empty(n, np.uint8)
+    merge_labels(labels, label_start, bounds, np.empty((2, len(parts)), np.int64), order, first)
+    return order, first
 
 
 def _numbered(chunks: NDArray[np.int64], first_file: int) -> NDArray[np.int64]:

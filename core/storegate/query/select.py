@@ -18,7 +18,7 @@ from storegate.index.pages import fetch_entries
 from storegate.kernels import SHORT, explain
 from storegate.kernels import series as kernel
 from storegate.query.call import Call
-from storegate.query.labelsets import encode, overlay, shard_mask, sorted_order
+from storegate.query.labelsets import Overlay, encode, keeps_order, overlay, shard_mask, sorted_order
 from storegate.query.limits import Limits
 from storegate.query.request import Shard
 from storegate.reads import Work
@@ -64,6 +64,7 @@ class SelectedSeries:
     label_start: NDArray[np.int64]
     chunk_start: NDArray[np.int64]
     chunks: NDArray[np.int64]
+    distinct: bool = False  # known to ascend strictly: no two series have the same labels
 
     def __len__(self) -> int:
         return len(self.label_start) - 1
@@ -90,11 +91,13 @@ def select_series(
     """Decode, filter, encode and order the series of one block."""
     merge = overlay(header.symbols, block.meta.labels, wanted.without)
     parts: list[SelectedSeries] = []
-    found = 0
+    found, ordered, previous = 0, True, None
     for begin in range(0, len(refs), wanted.batch):
         call.check()
         columns = yield from decode_entries(block, header, refs[begin : begin + wanted.batch], wanted, access)
         columns = test_lazy(columns, header, lazy, access)
+        ordered = ordered and _goes_on(previous, columns, merge)
+        previous = columns if len(columns) else previous
         labels, label_start = encode(header.symbols, columns.label_start, columns.label_refs, merge)
         part = SelectedSeries(block, labels, label_start, columns.chunk_start, columns.chunks)
         if wanted.shard is not None and wanted.shard.total >= 1:
@@ -107,8 +110,20 @@ def select_series(
         if 0 < wanted.limit <= found:
             break
     whole = _concatenate(block, parts)
-    order = sorted_order(whole.labels, whole.label_start)
+    whole.distinct = ordered
+    order = None if ordered else sorted_order(whole.labels, whole.label_start)
     return whole if order is None else take(whole, order)
+
+
+def _goes_on(previous: Columns | None, columns: Columns, merge: Overlay) -> bool:
+    """Whether these series are plainly in their final order, behind the last of the previous batch."""
+    if previous is not None and len(columns):
+        last = previous.label_refs[2 * int(previous.label_start[-2]) : 2 * int(previous.label_start[-1])]
+        first = columns.label_refs[: 2 * int(columns.label_start[1])]
+        cuts = np.array([0, len(last) // 2, (len(last) + len(first)) // 2], np.int64)
+        if not keeps_order(cuts, np.concatenate((last, first)), merge):
+            return False
+    return keeps_order(columns.label_start, columns.label_refs, merge)
 
 
 def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access) -> Work[Columns]:
