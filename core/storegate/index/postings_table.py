@@ -152,7 +152,7 @@ class PostingsTableV1:
                 texts.append(bytes(data[at : at + length]))
                 at += length
             offset, at = _uvarint(data, at, end, name)
-            if not limits[0] <= offset <= limits[1] - 8:
+            if not limits[0] <= offset <= limits[1]:
                 raise CorruptError(explain(8), object=name, offset=entry)
             entries.append((texts[0], texts[1], offset))
         if at != end:
@@ -166,7 +166,9 @@ class PostingsTableV1:
     ) -> dict[bytes, tuple[list[bytes], NDArray[np.int64]]]:
         ends: dict[int, int] = {}
         following = limit
-        for offset in sorted((offset for _, _, offset in entries), reverse=True):
+        for offset in sorted({offset for _, _, offset in entries}, reverse=True):
+            if following - offset < 12:  # the smallest list: length, count and checksum
+                raise CorruptError(explain(10), object=name, offset=offset)
             ends[offset] = following - 4
             following = offset
         grouped: dict[bytes, list[tuple[bytes, int]]] = {}

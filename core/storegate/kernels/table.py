@@ -162,10 +162,14 @@ def _scan_postings_table(
         offset, pos = _uvarint(p, pos, end)
         if pos < 0:
             return 1, entry, n, s
-        if offset < cython.cast(cython.ulonglong, low) or offset + 8 > cython.cast(cython.ulonglong, high):
+        if offset < cython.cast(cython.ulonglong, low) or offset > cython.cast(cython.ulonglong, high):
             return 8, entry, n, s
         if cython.cast(cython.longlong, offset) <= last_offset:
             return 9, entry, n, s
+        if high - cython.cast(cython.longlong, offset) < 12 or (
+            last_offset >= 0 and cython.cast(cython.longlong, offset) - last_offset < 12
+        ):
+            return 10, entry, n, s  # the smallest list: length, count and checksum
         if order == 0:
             if sg_compare(p, value_at, value_len, p, last_value, last_value_len) <= 0:
                 return 7, entry, n, s
