@@ -231,7 +231,8 @@ def obvious_label_names(blocks: Iterable[ObviousBlock], request: LabelNamesReque
                 names |= {name for name, _ in labels}
         else:
             names |= set(block.index.label_names())
-            names |= block.labels.keys() - set(request.without_replica_labels)
+            external = {name for name, value in block.labels.items() if value}
+            names |= external - set(request.without_replica_labels)
     return _labels_answer(names, request.limit, asked)
 
 

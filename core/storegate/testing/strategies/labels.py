@@ -58,9 +58,10 @@ def label_sets(min_size: int = 1, max_size: int = 5) -> st.SearchStrategy[LabelS
     return st.dictionaries(label_names(), label_values(), min_size=min_size, max_size=max_size)
 
 
-def external_label_sets() -> st.SearchStrategy[LabelSet]:
-    """External labels of a block; names may collide with those of series, and values are sometimes empty."""
-    return st.dictionaries(st.sampled_from(EXTERNAL_NAMES), st.sampled_from(("", *VALUES[:5])), max_size=3)
+def external_label_sets(*, empty: bool = False) -> st.SearchStrategy[LabelSet]:
+    """External labels of a block; names may collide with those of series. `empty` allows empty values, rare in life."""
+    values = ("", *VALUES[:5]) if empty else VALUES[:5]
+    return st.dictionaries(st.sampled_from(EXTERNAL_NAMES), st.sampled_from(values), max_size=3)
 
 
 def postings_lists(max_size: int = 200, max_ref: int = 2**32 - 1) -> st.SearchStrategy[list[int]]:
