@@ -201,6 +201,8 @@ def _decode(
         count, pos = _uvarint(p, start, end)
         if pos < 0 or count > cython.cast(cython.ulonglong, (end - pos) // 2):
             return 14
+        if count > cython.cast(cython.ulonglong, refs.shape[0] // 2 - labels):
+            return 14  # entries overlap
         if count == 0:
             return 18
         first_label = labels
@@ -222,6 +224,8 @@ def _decode(
         count, pos = _uvarint(p, pos, end)
         if pos < 0 or count > cython.cast(cython.ulonglong, (end - pos) // 3):
             return 15
+        if count > cython.cast(cython.ulonglong, chunks.shape[0] - taken):
+            return 15  # entries overlap
         first_chunk = taken
         mint = 0
         maxt = 0
