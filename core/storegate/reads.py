@@ -80,15 +80,18 @@ class Reader:
     """
 
     INLINE_SECONDS = 0.001
+    UNKNOWN_SECONDS = 0.005
+    """What a read is taken to cost before any was measured."""
 
     def __init__(self, store: ObjectStore, pool: Executor) -> None:
         self._read_into = read_into_of(store)
         self._pool = pool
-        self._seconds = 0.0  # of one read, decaying mean
+        self._seconds = self.UNKNOWN_SECONDS  # of one read, decaying mean
+        self._lookup_seconds = self.UNKNOWN_SECONDS
 
     def run(self, reads: Sequence[Read], call: Call) -> None:
         """Do all reads and return."""
-        if self.quick(len(reads)):
+        if len(reads) <= 1 or self.quick(len(reads)):
             for read in reads:
                 call.check()
                 self._one(read)
@@ -96,8 +99,17 @@ class Reader:
             self.start(reads, call).wait(call)
 
     def quick(self, count: int) -> bool:
-        """Whether so many reads are better done at once by the caller."""
-        return count <= 1 or self._seconds * count < self.INLINE_SECONDS
+        """Whether so many reads are a matter of microseconds, and better done at once by the caller."""
+        return self._seconds * count < self.INLINE_SECONDS
+
+    @property
+    def quick_lookup(self) -> bool:
+        """Whether the cache answers within microseconds."""
+        return self._lookup_seconds < self.INLINE_SECONDS
+
+    def looked_up(self, seconds: float) -> None:
+        """Remember what a lookup in the cache took."""
+        self._lookup_seconds += (seconds - self._lookup_seconds) * 0.2
 
     def start(self, reads: Sequence[Read], call: Call) -> Batch:
         """Begin all reads on the pool."""
@@ -121,7 +133,7 @@ class Reader:
     def _one(self, read: Read) -> None:
         started = time.perf_counter()
         read.got = self._read_into(read.key, read.offset, read.buffer)
-        self._seconds += (time.perf_counter() - started - self._seconds) * 0.1
+        self._seconds += (time.perf_counter() - started - self._seconds) * 0.2
 
 
 class Fetcher:
@@ -131,6 +143,10 @@ class Fetcher:
         self.reader = reader
         self.call = call
         self._cache = cache
+
+    def quick(self, reads: int) -> bool:
+        """Whether a lookup in the cache and so many reads are a matter of microseconds."""
+        return self.reader.quick_lookup and self.reader.quick(reads)
 
     def drive(self, works: Iterable[tuple[str, Work[T]]]) -> list[T]:
         """Run the generators to their ends and return their values, in order.
@@ -173,4 +189,7 @@ class Fetcher:
     def _lookup(self, lookups: list[Lookup]) -> dict[str, bytes]:
         if self._cache is None or not lookups:
             return {}
-        return self._cache.get_many([key for lookup in lookups for key in lookup.keys])
+        started = time.perf_counter()
+        found = self._cache.get_many([key for lookup in lookups for key in lookup.keys])
+        self.reader.looked_up(time.perf_counter() - started)
+        return found

@@ -1,4 +1,4 @@
-"""One Series call between the engine, which blocks on worker threads, and the event loop, which must not."""
+"""One Series call between the engine, whose steps may block, and the event loop, which must not."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ Frames = list[bytes]
 
 
 class Producer:
-    """Makes lists of frames, one ahead of the one that is being written.
+    """Makes lists of frames: quick steps on the event loop, all others on a worker thread, one list ahead.
 
-    A slow client slows its own query: the list after the next is not begun before the current one is written. `close`
-    must be called in the end, on the event loop; it never blocks.
+    Handing a step over and back costs more than a quick step does, and two threads that pass the interpreter to and fro
+    cost more than one: see docs/explanation/performance.md. A slow client slows its own query: the list after the next is
+    not begun before the current one is written. `close` must be called in the end, on the event loop; it never blocks.
     """
 
     def __init__(self, gateway: Gateway, request: SeriesRequest, call: Call, pools: Pools) -> None:
-        self._gateway = gateway
-        self._request = request
-        self._call = call
         self._pools = pools
         self._work: Future[Frames | None] | None = None
-        self.stream: Any = None
+        self._entered = False
+        self.stream: Any = gateway.series(request, call)
         self.closed: Future[None] = Future()
 
     async def next_list(self) -> Frames | None:
-        """The next list, None after the last. Another one is in the making while the caller writes this one."""
-        if self._work is None:
-            self._work = self._pools.entry.submit(self._open)
-        frames = await asyncio.wrap_future(self._work)
-        if frames is not None:
+        """The next list, None after the last. Where steps are slow, the one after it is in the making already."""
+        frames: Frames | None = []
+        while frames == [] and (self._work is not None or not self.stream.exhausted):
+            frames = next(self.stream, None) if self._work is None and self.stream.quick else await self._by_thread()
+        if self.stream.exhausted:
+            return frames or None
+        self._entered = True
+        if not self.stream.quick:
             self._work = self._pools.running.submit(self._next)
         return frames
 
@@ -48,10 +50,13 @@ class Producer:
         else:
             self._work.add_done_callback(lambda _: self._close_later())
 
-    def _open(self) -> Frames | None:
-        self._call.check()
-        self.stream = self._gateway.series(self._request, self._call)
-        return self._next()
+    async def _by_thread(self) -> Frames | None:
+        if self._work is None:
+            pool = self._pools.running if self._entered else self._pools.entry
+            self._work = pool.submit(self._next)
+        frames = await asyncio.wrap_future(self._work)
+        self._work = None
+        return frames
 
     def _next(self) -> Frames | None:
         return next(self.stream, None)
@@ -64,8 +69,7 @@ class Producer:
 
     def _release(self) -> None:
         try:
-            if self.stream is not None:
-                self.stream.close()
+            self.stream.close()
         except BaseException as error:
             self.closed.set_exception(error)
         else:

@@ -88,6 +88,11 @@ class Matcher:
         """Whether it is `!=` or `!~`."""
         return self.type in (MatchType.NEQ, MatchType.NRE)
 
+    @property
+    def names_values(self) -> bool:
+        """Whether the postings to read can be told without going through all values of the label."""
+        return bool(self.set_matches) or (self.type in (MatchType.EQ, MatchType.NEQ) and self.value != b"")
+
     def matches(self, value: bytes) -> bool:
         """Whether a label with this value passes; a missing label has the value b""."""
         if self.type is MatchType.EQ:

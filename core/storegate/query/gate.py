@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from storegate.errors import CancelledError, DeadlineError
 from storegate.metrics import Metrics
@@ -23,6 +21,18 @@ class Gate:
         self._lock = threading.Lock()
         self._metrics = metrics
         metrics.series_gate_queries_max.set(concurrency)
+
+    def try_enter(self) -> bool:
+        """Take a place if one is free and nobody waits for it; `enter` is the way for the others."""
+        with self._lock:
+            if not self._open and self._free <= 0:
+                return False
+            if not self._open:
+                self._free -= 1
+        self._metrics.series_gate_queries_total.inc()
+        self._metrics.series_gate_queries_duration_seconds.observe(0.0)
+        self._metrics.series_gate_queries_in_flight.inc()
+        return True
 
     def enter(self, call: Call) -> None:
         """Wait for a place. Raises CancelledError or DeadlineError, whose text begins `failed to wait for turn`."""
@@ -41,15 +51,6 @@ class Gate:
         """Give the place to the one that waits longest."""
         self._metrics.series_gate_queries_in_flight.dec()
         self._give_back()
-
-    @contextmanager
-    def turn(self, call: Call) -> Iterator[None]:
-        """`enter`, and `leave` at the end."""
-        self.enter(call)
-        try:
-            yield
-        finally:
-            self.leave()
 
     def _wait(self, call: Call) -> None:
         if self._open:

@@ -70,10 +70,14 @@ class SelectedSeries:
         return len(self.label_start) - 1
 
 
+Expansion = tuple[Refs, tuple[Matcher, ...]]
+"""A block's refs, and the matchers that their series still have to pass."""
+
+
 def expand_block(
     block: Block, header: IndexHeader, matchers: Sequence[Matcher], digest: str, wanted: Wanted, access: Access,
     limits: Limits,
-) -> Work[tuple[Refs, tuple[Matcher, ...]]]:  # fmt: skip
+) -> Work[Expansion]:  # fmt: skip
     """The refs that a block has for the matchers, cut to the request's limit, and the matchers left to test."""
     expanded = yield from expand_postings(block.meta.ulid, block.index_key, header, matchers, digest, access)
     refs = refs_in_range(expanded.refs, header, block.index_key)

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storegate.block.catalog import CatalogSnapshot, Selection
-from storegate.errors import StoregateError
+from storegate.index.header import IndexHeader
 from storegate.query.call import Call
 from storegate.query.context import Query, Shared, blamed
 from storegate.query.gate import Gate
 from storegate.query.merge import merge_series
-from storegate.query.plan import BlockPlan, Matchers, block_filter, held, left_over
+from storegate.query.plan import BlockPlan, Matchers, Select, block_filter, held, left_over
 from storegate.query.request import SeriesRequest
-from storegate.query.select import SelectedSeries, Wanted, expand_block, select_series
+from storegate.query.select import Expansion, SelectedSeries, Wanted, expand_block, select_series
 from storegate.query.stats import QueryStats
 from storegate.query.stream import stream_frames
 from storegate.query.window import WindowContext
 
+QUICK_BLOCKS = 8
+QUICK_SERIES = 512
+"""Up to so many blocks and series, a query whose data is at hand takes a millisecond or two."""
 MAX_BATCH = 1 << 20
 """A larger `response_batch_size` is cut to this: it is a mistake, and one frame has to fit into memory."""
 
 
 class SeriesStream:
-    """Iterates over lists of ready `SeriesResponse` frames. `next` blocks; use one thread at a time.
+    """Iterates over lists of ready `SeriesResponse` frames; a list may be empty. Use one thread at a time.
 
-    `stats` fills up as the stream goes on; `blocks` are the ULIDs that were read, once the first item is there. `close`
-    must be called in the end, whether the stream was read to its end or not: it lets the blocks and the place in the
-    gate go, and counts the query.
+    `next` may block, except while `quick` says that the next step is a matter of a millisecond: an event loop may then
+    take it itself. `exhausted` says that nothing follows. `stats` fills up as the stream goes on; `blocks` are the ULIDs
+    that were read, complete with the first frames. `close` must be called in the end, whether the stream was read to its
+    end or not: it lets the blocks and the place in the gate go, and counts the query.
     """
 
     def __init__(self, shared: Shared, gate: Gate, request: SeriesRequest, call: Call) -> None:
@@ -39,10 +43,12 @@ class SeriesStream:
         self._gate = gate
         self._request = request
         self._stack = ExitStack()
-        self._frames: Iterator[list[bytes]] | None = None
+        self._steps = self._run()
         self._chunk_sizes: list[NDArray[np.int64]] = []
-        self._started = 0.0
+        self._merging = 0.0
         self._closed = False
+        self.quick = True
+        self.exhausted = False
         self.blocks: tuple[str, ...] = ()
 
     @property
@@ -55,9 +61,7 @@ class SeriesStream:
     def __next__(self) -> list[bytes]:
         """The next frames, StopIteration after the last. Raises StoregateError; then nothing more follows."""
         try:
-            if self._frames is None:
-                self._frames = self._open()
-            frames = next(self._frames)
+            return next(self._steps)
         except StopIteration:
             self._leave()
             raise
@@ -65,7 +69,6 @@ class SeriesStream:
             self.stats.error = str(error) or type(error).__name__
             self._leave()
             raise
-        return frames
 
     def close(self) -> None:
         """End the query. Safe to call twice."""
@@ -80,9 +83,10 @@ class SeriesStream:
         shared.observers.query_finished(self.stats)
 
     def _leave(self) -> None:
-        if self._started and not self.stats.merge_seconds:
-            self.stats.merge_seconds = time.monotonic() - self._started
-        self._frames = iter(())
+        if self._merging and not self.stats.merge_seconds:
+            self.stats.merge_seconds = time.monotonic() - self._merging
+        self.exhausted = True
+        self._steps.close()
         self._stack.close()
 
     def _count_refetches(self) -> None:
@@ -92,41 +96,106 @@ class SeriesStream:
         if stats.chunks_refetches:
             metrics.chunk_refetches_total.labels(tenant).inc(stats.chunks_refetches)
 
-    def _open(self) -> Iterator[list[bytes]]:
-        request, query, shared = self._request, self._query, self._query.shared
-        self._stack.enter_context(self._gate.turn(query.call))
-        matchers = shared.compiler.compile(request.matchers)
-        passes = block_filter(shared.compiler.compile(request.block_matchers))
-        low, high = shared.settings.time.resolve(shared.now())
-        wanted = Wanted(
+    # --- the steps: each ends with a `yield`, before which `quick` is set for the one that follows ---
+
+    def _run(self) -> Generator[list[bytes], None, None]:
+        request, query = self._request, self._query
+        if not self._gate.try_enter():
+            self.quick = False
+            yield []
+            self._gate.enter(query.call)
+        self._stack.callback(self._gate.leave)
+        matchers = query.shared.compiler.compile(request.matchers)
+        wanted = self._wanted()
+        plans = self._stack.enter_context(held(query.shared.catalog.snapshot, self._selection(matchers, wanted)))
+        self.blocks = tuple(plan.block.meta.ulid for plan in plans)
+        started = time.monotonic()
+        with ExitStack() as headers:
+            if not self._quick_postings(plans, matchers):
+                self.quick = False
+                yield []
+            opened = query.open_headers(plans, headers)
+            expanded = self._expand(plans, opened, wanted)
+            if self.quick and sum(len(refs) for refs, _ in expanded) > QUICK_SERIES:
+                self.quick = False
+                yield []
+            parts = self._select(plans, opened, expanded, wanted)
+        self.stats.blocks_queried = len(plans)
+        self._merging = time.monotonic()
+        self.stats.get_all_seconds = self._merging - started
+        if parts:
+            yield from self._stream(parts)
+
+    def _wanted(self) -> Wanted:
+        request, settings = self._request, self._query.shared.settings
+        low, high = settings.time.resolve(self._query.shared.now())
+        return Wanted(
             min_time=max(request.min_time, low),
             max_time=min(request.max_time, high),
             chunks=not request.skip_chunks,
             without=request.without_replica_labels,
             shard=request.shard,
             limit=request.limit,
-            batch=shared.settings.query.series_batch,
-            series_size=shared.settings.query.series_size,
+            batch=settings.query.series_batch,
+            series_size=settings.query.series_size,
         )
+
+    def _selection(self, matchers: Matchers, wanted: Wanted) -> Select:
+        passes = block_filter(self._query.shared.compiler.compile(self._request.block_matchers))
 
         def select(snapshot: CatalogSnapshot) -> list[Selection[Matchers]]:
             return snapshot.select_series(
                 wanted.min_time,
                 wanted.max_time,
-                max(0, request.max_resolution),
+                max(0, self._request.max_resolution),
                 lambda labels: left_over(matchers, labels),
                 passes,
             )
 
-        plans = self._stack.enter_context(held(shared.catalog.snapshot, select))
-        self.blocks = tuple(plan.block.meta.ulid for plan in plans)
-        started = time.monotonic()
-        parts = self._select(plans, wanted)
-        self.stats.blocks_queried = len(plans)
-        self._started = time.monotonic()
-        self.stats.get_all_seconds = self._started - started
-        if not parts:
-            return iter(())
+        return select
+
+    def _quick_postings(self, plans: list[BlockPlan], matchers: Matchers) -> bool:
+        """Few blocks, open index-headers, matchers that name their values, and a cache and store that answer at once."""
+        return (
+            self.quick
+            and len(plans) <= QUICK_BLOCKS
+            and all(matcher.names_values for matcher in matchers)
+            and all(plan.block.header_loaded for plan in plans)
+            and self._query.fetcher.quick(2 * len(plans))
+        )
+
+    def _expand(self, plans: list[BlockPlan], headers: list[IndexHeader], wanted: Wanted) -> list[Expansion]:
+        query = self._query
+        with blamed("", "postings"):
+            return query.fetcher.drive(
+                (
+                    plan.block.meta.ulid,
+                    expand_block(plan.block, header, plan.matchers, plan.digest, wanted, query.access, query.limits),
+                )
+                for plan, header in zip(plans, headers, strict=True)
+            )
+
+    def _select(
+        self, plans: list[BlockPlan], headers: list[IndexHeader], expanded: list[Expansion], wanted: Wanted
+    ) -> list[SelectedSeries]:
+        """Every block's matching series, blocks without any left out."""
+        query = self._query
+        with blamed("", "series"):
+            found = query.fetcher.drive(
+                (
+                    plan.block.meta.ulid,
+                    select_series(plan.block, header, refs, lazy, wanted, query.access, query.limits, query.call),
+                )
+                for plan, header, (refs, lazy) in zip(plans, headers, expanded, strict=True)
+                if len(refs)
+            )
+        parts = [part for part in found if len(part)]
+        if empty := len(plans) - len(parts):
+            query.shared.metrics.empty_postings_total.labels(query.tenant).inc(empty)
+        return parts
+
+    def _stream(self, parts: list[SelectedSeries]) -> Generator[list[bytes], None, None]:
+        request, query, shared = self._request, self._query, self._query.shared
         context = WindowContext(
             merged=merge_series(parts, shared.settings.query.chunk_size),
             reader=shared.reader,
@@ -136,43 +205,10 @@ class SeriesStream:
             call=query.call,
             aggregates=sum(1 << aggregate for aggregate in set(request.aggregates) if 0 <= aggregate <= 5),
         )
-        frames = stream_frames(context, min(request.batch_size, MAX_BATCH), request.limit, self._chunk_sizes)
-        return _staged(frames)
-
-    def _select(self, plans: list[BlockPlan], wanted: Wanted) -> list[SelectedSeries]:
-        """Every block's matching series, blocks without any left out. Index-headers are let go as soon as possible."""
-        query = self._query
-        with ExitStack() as stack:
-            headers = query.open_headers(plans, stack)
-            with blamed("", "postings"):
-                expanded = query.fetcher.drive(
-                    (
-                        plan.block.meta.ulid,
-                        expand_block(
-                            plan.block, header, plan.matchers, plan.digest, wanted, query.access, query.limits
-                        ),
-                    )
-                    for plan, header in zip(plans, headers, strict=True)
-                )
-            with blamed("", "series"):
-                found = query.fetcher.drive(
-                    (
-                        plan.block.meta.ulid,
-                        select_series(plan.block, header, refs, lazy, wanted, query.access, query.limits, query.call),
-                    )
-                    for plan, header, (refs, lazy) in zip(plans, headers, expanded, strict=True)
-                    if len(refs)
-                )
-        parts = [part for part in found if len(part)]
-        if empty := len(plans) - len(parts):
-            query.shared.metrics.empty_postings_total.labels(query.tenant).inc(empty)
-        return parts
-
-
-def _staged(frames: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-    """Errors from here on are about chunks."""
-    try:
-        yield from frames
-    except StoregateError as error:
-        error.stage = error.stage or "chunks"
-        raise
+        with blamed("", "chunks"):
+            for frames, last in stream_frames(
+                context, min(request.batch_size, MAX_BATCH), request.limit, self._chunk_sizes
+            ):
+                self.exhausted = last
+                self.quick = last or request.skip_chunks or shared.reader.quick(QUICK_BLOCKS)
+                yield frames

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from storegate.query.wire import uvarint
 from storegate.query.window import Window, WindowContext
 
@@ -59,24 +62,26 @@ class FrameCutter:
         self._pending += end - begin
 
 
-def stream_frames(context: WindowContext, batch: int, limit: int, chunk_sizes: list[object]) -> Iterator[list[bytes]]:
-    """Lists of frames, each list from one window. `chunk_sizes` collects what the metrics want to know of each window."""
+def stream_frames(
+    context: WindowContext, batch: int, limit: int, chunk_sizes: list[NDArray[np.int64]]
+) -> Iterator[tuple[list[bytes], bool]]:
+    """(frames, whether they are the last), from one window each. `chunk_sizes` collects what the metrics want to know."""
     cutter = FrameCutter(batch)
-    for window in _windows(context, limit):
+    for window, last in _windows(context, limit):
         context.call.check()
         window.finish()
         frames = cutter.cut(window)
         context.stats.merged_series_count += window.series
         context.stats.merged_chunks_count += window.kept
         chunk_sizes.append(window.chunk_sizes())
-        if frames:
-            yield frames
-    if frames := cutter.rest():
-        yield frames
+        if last:
+            frames += cutter.rest()
+        if frames or last:
+            yield frames, last
 
 
-def _windows(context: WindowContext, limit: int) -> Iterator[Window]:
-    """Windows in order, the reads of the next ones under way."""
+def _windows(context: WindowContext, limit: int) -> Iterator[tuple[Window, bool]]:
+    """Windows in order, the reads of the next ones under way, and whether each is the last."""
     total = len(context.merged.order)
     begin, left = 0, limit if limit > 0 else total
     ahead: deque[Window] = deque()
@@ -95,4 +100,4 @@ def _windows(context: WindowContext, limit: int) -> Iterator[Window]:
             return
         window = ahead.popleft()
         planned -= window.read_size
-        yield window
+        yield window, not ahead and (begin >= total or left <= 0)

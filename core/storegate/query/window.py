@@ -75,7 +75,7 @@ class Window:
             return
         self._plan()
         reader = self._context.reader
-        if not reader.quick(len(self._reads)):
+        if not reader.quick(len(self._reads)):  # one slow read, too: the next windows begin theirs meanwhile
             self._batch = reader.start(self._reads, self._context.call)
 
     def _plan(self) -> None:

@@ -24,10 +24,12 @@ WAIT = 10.0  # s; no test waits this long unless it fails
 
 
 class FakeStream:
-    """Lists of frames from an iterator; an exception among them is raised."""
+    """Lists of frames from an iterator; an exception among them is raised. Every step may block."""
 
     def __init__(self, lists: Iterator[Any]) -> None:
         self._lists = lists
+        self.quick = False
+        self.exhausted = False
         self.stats = QueryStats()
         self.blocks = ("01B1", "01B2")
         self.closed = threading.Event()
