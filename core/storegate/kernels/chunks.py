@@ -180,10 +180,10 @@ def _plan(
             wanted = keys[order[i + 1]] & low32
         last = file
         end = nexts[order[i]]
-        if end == 0:
+        if end == 0 or end - offset > 1048576:  # no chunk is that long: other things lie between
             end = offset + files[file, 0]
-            if wanted > 0 and wanted < end:
-                end = wanted
+        if wanted > 0 and wanted < end:
+            end = wanted
         if files[file, 1] > 0 and end > files[file, 1]:
             end = files[file, 1]
         starts[i] = offset

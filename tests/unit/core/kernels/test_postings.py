@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def decode(kernels, data, spans):
     status, where = kernels.postings.decode_postings(data, spans, cuts, out)
     if status:
         return status, where
-    return [out[a:b].tolist() for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [out[a:b].tolist() for a, b in pairwise(cuts.tolist())]
 
 
 @given(lists=st.lists(REFS, max_size=5), gap=st.binary(max_size=5))

@@ -27,7 +27,10 @@ CHUNKS = st.builds(
     st.one_of(st.integers(8, 200), st.integers(8, 2**32 - 1)),
 )
 LABELS = st.lists(
-    st.tuples(st.integers(0, SYMBOLS - 1), st.integers(0, SYMBOLS - 1)), min_size=1, max_size=5, unique_by=lambda p: p[0]
+    st.tuples(st.integers(0, SYMBOLS - 1), st.integers(0, SYMBOLS - 1)),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda p: p[0],
 )
 SERIES = st.lists(st.tuples(LABELS, st.lists(CHUNKS, max_size=5)), max_size=6)
 

@@ -51,9 +51,7 @@ class Table:
         bounds = np.array([0, *accumulate(map(len, values))], np.int64)
         out = np.empty((len(values), 2), np.int64)
         joined = b"".join(values)
-        status = self.kernels.find_lists(
-            self.data, self.base, self.end, skip, samples, row[4], joined, bounds, out
-        )
+        status = self.kernels.find_lists(self.data, self.base, self.end, skip, samples, row[4], joined, bounds, out)
         assert status == 0
         return [tuple(found) for found in out.tolist()]
 
