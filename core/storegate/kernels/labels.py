@@ -56,6 +56,27 @@ def _uvarint(
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
+def _symbol(
+    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, end: cython.Py_ssize_t
+) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t]:
+    """Length of the symbol at `pos` and where its text begins; -1 when it goes past `end`."""
+    value: cython.Py_ssize_t = 0
+    shift: cython.int = 0
+    byte: cython.Py_ssize_t
+    while pos < end and shift <= 28:
+        byte = p[pos]
+        pos += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, pos if value <= end - pos else -1
+        shift += 7
+    return 0, -1
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
 def _put(o: cython.pointer(cython.uchar), pos: cython.Py_ssize_t, value: cython.Py_ssize_t) -> cython.Py_ssize_t:
     while value >= 0x80:
         o[pos] = (value & 0x7F) | 0x80
@@ -70,6 +91,7 @@ def _put(o: cython.pointer(cython.uchar), pos: cython.Py_ssize_t, value: cython.
 @cython.exceptval(check=False)
 def _encode(
     p: cython.pointer(cython.const[cython.uchar]),
+    end: cython.Py_ssize_t,
     symbols: cython.const[cython.uint][::1],
     base: cython.Py_ssize_t,
     label_start: cython.const[cython.longlong][::1],
@@ -82,7 +104,7 @@ def _encode(
     o: cython.pointer(cython.uchar),
     fill: cython.bint,
 ) -> cython.Py_ssize_t:
-    """With `fill` write the label sets, without it only measure them; returns the bytes of all."""
+    """With `fill` write the label sets, else only measure them; the bytes of all, or -1: a symbol leaves the buffer."""
     i: cython.Py_ssize_t
     k: cython.Py_ssize_t
     d: cython.Py_ssize_t
@@ -113,10 +135,14 @@ def _encode(
             if d < dropped.shape[0]:
                 continue
             name = base + symbols[name_ref]
-            name_len, after = _uvarint(p, name)
+            name_len, after = _symbol(p, name, end)
+            if after < 0:
+                return -1
             name_len += after - name
             value = base + symbols[refs[2 * k + 1]]
-            value_len, after = _uvarint(p, value)
+            value_len, after = _symbol(p, value, end)
+            if after < 0:
+                return -1
             body = 1 + name_len
             if value_len > 0:
                 value_len += after - value
@@ -180,7 +206,9 @@ def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bou
         e = fields
         o = None
     with cython.nogil:
-        size = _encode(p, sym, b, first, refs, drop, bound, e, field_start, begin, o, False)
+        size = _encode(p, buf.shape[0], sym, b, first, refs, drop, bound, e, field_start, begin, o, False)
+    if size < 0:
+        raise ValueError("a symbol goes past the end of the buffer")
     result = np.empty(size, np.uint8)
     if size:
         target: cython.uchar[::1] = memoryview(result)
@@ -189,7 +217,7 @@ def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bou
         else:
             o = target
         with cython.nogil:
-            _encode(p, sym, b, first, refs, drop, bound, e, field_start, begin, o, True)
+            _encode(p, buf.shape[0], sym, b, first, refs, drop, bound, e, field_start, begin, o, True)
     return result
 
 
@@ -212,6 +240,8 @@ def compare_at(
     al: cython.Py_ssize_t
     bl: cython.Py_ssize_t
     order: cython.int
+    if a_end - a == b_end - b and sg_compare(p, a, a_end - a, p, b, b_end - b) == 0:
+        return 0
     while a < a_end and b < b_end:
         length, an = _uvarint(p, a + 1)
         a_stop = an + length
