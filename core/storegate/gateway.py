@@ -5,6 +5,7 @@ Front ends see a `Gateway`; everything below it is built here and handed down, n
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -157,6 +158,8 @@ class Gateway:
             for front in self._late:
                 front.start(self)
             self._syncer.start()
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: a collection in the middle of a query need not look at it
             self._set_ready(True)
         except CancelledError:
             return

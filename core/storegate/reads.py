@@ -1,7 +1,7 @@
 """Reads of byte ranges, many at a time, and the steps in which blocks ask for them.
 
-Work on a block is a generator that yields what it needs next: a `Lookup` in the cache, or a list of `Read`. `drive` runs
-the generators of all blocks side by side, so that one round trip serves every block, and nothing waits in a thread.
+Work on a block is a generator that yields what it needs next: a `Lookup` in the cache, or a list of `Read`. `drive`
+runs the generators of all blocks side by side: one round trip serves every block, and nothing waits in a thread.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
+
+import numpy as np
 
 from storegate.errors import StoregateError
 from storegate.objstore import read_into_of
@@ -40,6 +42,11 @@ class Lookup:
 
 Step = Lookup | list[Read]
 Work = Generator[Step, dict[str, bytes], T]
+
+
+def new_arena(size: int) -> memoryview:
+    """`size` bytes to read into; their content is undefined."""
+    return memoryview(np.empty(size, np.uint8))  # type: ignore[arg-type]
 
 
 class Batch:
@@ -80,18 +87,20 @@ class Reader:
     """
 
     INLINE_SECONDS = 0.001
+    HANDOVER_SECONDS = 0.0002
+    """A read that takes less is not worth a hand-over to another thread."""
     UNKNOWN_SECONDS = 0.005
     """What a read is taken to cost before any was measured."""
 
     def __init__(self, store: ObjectStore, pool: Executor) -> None:
         self._read_into = read_into_of(store)
         self._pool = pool
-        self._seconds = self.UNKNOWN_SECONDS  # of one read, decaying mean
+        self._seconds = self.UNKNOWN_SECONDS  # of one read, a decaying low quantile
         self._lookup_seconds = self.UNKNOWN_SECONDS
 
     def run(self, reads: Sequence[Read], call: Call) -> None:
         """Do all reads and return."""
-        if len(reads) <= 1 or self.quick(len(reads)):
+        if len(reads) <= 1 or self.immediate:
             for read in reads:
                 call.check()
                 self._one(read)
@@ -101,6 +110,11 @@ class Reader:
     def quick(self, count: int) -> bool:
         """Whether so many reads are a matter of microseconds, and better done at once by the caller."""
         return self._seconds * count < self.INLINE_SECONDS
+
+    @property
+    def immediate(self) -> bool:
+        """Whether reads are best done one by one by the thread that needs them."""
+        return self._seconds < self.HANDOVER_SECONDS
 
     @property
     def quick_lookup(self) -> bool:
@@ -133,7 +147,9 @@ class Reader:
     def _one(self, read: Read) -> None:
         started = time.perf_counter()
         read.got = self._read_into(read.key, read.offset, read.buffer)
-        self._seconds += (time.perf_counter() - started - self._seconds) * 0.2
+        more = time.perf_counter() - started - self._seconds
+        # Down fast, up slowly: threads that wait for the interpreter make some reads look slow.
+        self._seconds += more * (0.3 if more < 0 else 0.03)
 
 
 class Fetcher:

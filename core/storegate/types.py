@@ -6,7 +6,6 @@ Everything that a factory returns is shared by all threads of the process.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -24,7 +23,7 @@ API_VERSION = "1.0"
 """Version of the plugin API; a provider names the one it was written for."""
 
 
-# --- records about objects and blocks ---------------------------------------------------------------------------------
+# --- records about objects and blocks -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ class FilterContext:
     marks: Mapping[str, DeletionMark] = field(default_factory=dict)
 
 
-# --- what factories return ---------------------------------------------------------------------------------------------
+# --- what factories return ------------------------------------------------------------------------------------------
 
 
 class ObjectStore(Protocol):
@@ -93,7 +92,7 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
         """Entries whose key starts with `prefix` (empty or ending in `/`), in key order.
 
-        Recursive: all objects below, with size and modification time. Otherwise: the objects and folders directly below.
+        Recursive: all objects below, with size and modification time. Otherwise: objects and folders directly below.
         A prefix under which nothing lies yields nothing.
         """
 
@@ -125,7 +124,7 @@ class SupportsReadInto(Protocol):
 
 
 class Cache(Protocol):
-    """Bytes by key. Thread-safe. Never raises into a query: a failing back end is a miss, logged and counted by itself."""
+    """Bytes by key. Thread-safe. Never raises into a query: a failing back end is a miss that it logs and counts."""
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The values that are there; absent keys are left out."""
@@ -178,7 +177,7 @@ class Observer(Protocol):
     def query_finished(self, stats: QueryStats) -> None: ...
 
 
-# --- what hooks yield --------------------------------------------------------------------------------------------------
+# --- what hooks yield -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +185,7 @@ class PluginContext:
     """Handed to every factory beside its checked configuration."""
 
     name: str  # the provider's
-    log: logging.Logger | Any  # a structlog logger: log.info("message", key=value)
+    log: Any  # a structlog logger: log.info("message", key=value)
     registry: CollectorRegistry  # for metrics of the plugin's own
     role: str = ""  # which place of the pipeline this instance fills, such as `index-cache`
 

@@ -1,4 +1,4 @@
-"""What is kept of indexes: single postings lists, expanded postings of a set of matchers, and pages of series entries."""
+"""What is kept of indexes: postings lists, expanded postings of sets of matchers, and pages of series entries."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ class IndexCacheMetrics:
         self.requests = Counter(
             "thanos_store_index_cache_requests_total", "Items that were asked for", labels, registry=registry
         )
-        self.hits = Counter(
-            "thanos_store_index_cache_hits_total", "Items that were found", labels, registry=registry
-        )
+        self.hits = Counter("thanos_store_index_cache_hits_total", "Items that were found", labels, registry=registry)
         self.stored = Histogram(
             "thanos_store_index_cache_stored_data_size_bytes",
             "Sizes of stored items",
@@ -38,9 +36,7 @@ class IndexCacheMetrics:
 class IndexCache:
     """Keys and counters over a Cache plugin. Thread-safe. `enabled` says which items are kept; empty keeps all."""
 
-    def __init__(
-        self, cache: Cache | None, enabled: Collection[str], ttl: float, metrics: IndexCacheMetrics
-    ) -> None:
+    def __init__(self, cache: Cache | None, enabled: Collection[str], ttl: float, metrics: IndexCacheMetrics) -> None:
         self.cache = cache
         self._enabled = frozenset(enabled or ITEMS) if cache is not None else frozenset()
         self._ttl = ttl

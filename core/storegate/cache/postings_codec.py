@@ -1,4 +1,4 @@
-"""Postings as cache values: `sgP1`, count and CRC32C (little-endian uint32 each), then the refs as little-endian uint32.
+"""Postings as cache values: `sgP1`, count, CRC32C, then the refs, all numbers as little-endian uint32.
 
 The tag differs from those of Thanos (`dvs`, `dss`), so that a shared server can never mix the two up.
 """

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -120,6 +121,7 @@ def parse_time(text: str) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + millis
 
 
+@lru_cache(maxsize=64)
 def parse_time_bound(text: str) -> tuple[bool, int]:
     """(relative to now, milliseconds) of an RFC 3339 time or a signed Prometheus duration such as `-6w`."""
     try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from storegate.cache.index_cache import IndexCache
 from storegate.metrics import Metrics
 from storegate.query.stats import QueryStats
-from storegate.reads import Read
+from storegate.reads import Read, new_arena
 from storegate.types import Partitioner
 
 SMALL_INDEX = 512 << 10
@@ -49,6 +49,6 @@ def plan_reads(
     table[:, 3] = np.maximum.reduceat(ends, cuts) - table[:, 1]
     table[0, 2] = 0
     np.cumsum(table[:-1, 3], out=table[1:, 2])
-    arena = memoryview(np.empty(int(table[-1, 2] + table[-1, 3]), np.uint8))
+    arena = new_arena(int(table[-1, 2] + table[-1, 3]))
     reads = [Read(key, offset, arena[at : at + length]) for _, offset, at, length in table.tolist()]
     return arena, reads, table

@@ -48,7 +48,7 @@ def build_index_header(
 
 
 def check_section(data: bytes | memoryview, at: int, name: str, offset: int, what: str) -> tuple[int, int]:
-    """Body start and end of the section that begins at `data[at]`; CorruptError when its length or checksum is wrong."""
+    """Body start and end of the section at `data[at]`. Raises CorruptError when its length or checksum is wrong."""
     length = int.from_bytes(data[at : at + 4], "big") if at + 4 <= len(data) else -1
     if length < 0 or at + 4 + length + 4 > len(data):
         raise CorruptError(f"the {what} is longer than its place", object=name, offset=offset)

@@ -1,4 +1,4 @@
-"""Matchers -> the refs of the series that match: postings from cache or bucket, and their set algebra (StoreAPI 5.4)."""
+"""Matchers -> refs of the series that match: postings from cache or bucket, and their set algebra (StoreAPI 5.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storegate.index.lazy import split_lazy
 from storegate.index.matchers import Matcher
 from storegate.index.pages import keep_pages
 from storegate.kernels import explain, postings
-from storegate.reads import Lookup, Read, Work
+from storegate.reads import Lookup, Read, Work, new_arena
 
 Refs = NDArray[np.uint32]
 NO_REFS: Refs = np.empty(0, np.uint32)
@@ -59,7 +59,8 @@ def expand_postings(
             access.charge(len(value), "loading expanded postings from index cache")
             stats.add(postings_touched=1, postings_touched_size_sum=len(value))
             return Expanded(known)
-    refs, lazy = NO_REFS, ()
+    refs = NO_REFS
+    lazy: tuple[Matcher, ...] = ()
     groups = posting_groups(header, matchers)
     if groups is not None:
         eager = [group for group in groups if not group.everything]
@@ -138,7 +139,7 @@ def _read(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access
     if end - begin <= SMALL_INDEX:
         whole = access.whole.get(ulid)
         if whole is None:
-            arena = memoryview(np.empty(end - begin, np.uint8))
+            arena = new_arena(end - begin)
             reads = [Read(key, begin, arena)]
             yield reads
             whole = access.whole[ulid] = (begin, arena)
@@ -196,4 +197,3 @@ def refs_in_range(refs: Refs, header: IndexHeader, key: str) -> Refs:
         if low < header.series[0] or high >= header.series[1]:
             raise CorruptError("a posting points outside the series section", object=key, offset=high)
     return refs
-

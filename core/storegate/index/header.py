@@ -116,7 +116,7 @@ class IndexHeader:
         return self.postings.values(name).texts()
 
     def ranges(self, name: bytes, values: Sequence[bytes]) -> NDArray[np.int64]:
-        """int64[n, 2]: the bytes of each list in the index, from its count to before its checksum; -1 where there is none."""
+        """int64[n, 2]: each list's bytes in the index, from its count to its checksum; -1 where there is none."""
         return self.postings.ranges(name, values)
 
     @property

@@ -13,6 +13,8 @@ from storegate.index.header import IndexHeader
 from storegate.reads import Lookup, Work
 
 PAGE = 64 << 10
+FEW_PAGES = 4
+"""So many pages beside one another are taken whole, without asking which of them are needed."""
 
 Runs = NDArray[np.int64]
 """int64[r, 3] of (file start, file end, place in the arena): the stretches of the index that an arena holds."""
@@ -22,7 +24,7 @@ def fetch_entries(
     ulid: str, key: str, header: IndexHeader, refs: NDArray[np.uint32], estimate: int, access: Access
 ) -> Work[tuple[memoryview | bytes, Runs]]:
     """Bytes that hold the entries of ascending `refs`, as far as `estimate` bytes each, from cache or bucket."""
-    begin, end = header.series
+    end = header.series[1]
     whole = access.whole.get(ulid)
     if whole is not None:
         arena = whole[1][: end - whole[0]]
@@ -47,7 +49,7 @@ def fetch_entries(
 
 
 def keep_pages(ulid: str, begin: int, data: memoryview, series: tuple[int, int], access: Access) -> None:
-    """Keep the whole pages that lie in `data`, which begins at `begin` of the index and is part of its series section."""
+    """Keep the whole pages in `data`, which begins at `begin` of the index and is part of its series section."""
     end = begin + len(data)
     items = {}
     for page in range(begin // PAGE, -(-end // PAGE)):
@@ -62,9 +64,10 @@ def _bounds(page: int, header: IndexHeader) -> tuple[int, int]:
 
 
 def _pages_of(refs: NDArray[np.uint32], scale: int, estimate: int, end: int) -> list[int]:
-    if len(refs) == 1:
-        offset = int(refs[0]) * scale
-        return list(range(offset // PAGE, (min(offset + estimate, end) - 1) // PAGE + 1))
+    first_page = int(refs[0]) * scale // PAGE
+    last_page = (min(int(refs[-1]) * scale + estimate, end) - 1) // PAGE
+    if last_page - first_page < FEW_PAGES:
+        return list(range(first_page, last_page + 1))
     first = refs.astype(np.int64) * scale
     last = (np.minimum(first + estimate, end) - 1) // PAGE
     first //= PAGE
@@ -83,7 +86,7 @@ def _read(
         return []
     started = time.perf_counter()
     bounds = np.array([_bounds(page, header) for page in pages], np.int64)
-    arena, reads, table = plan_reads(
+    arena, reads, _ = plan_reads(
         key, np.ascontiguousarray(bounds[:, 0]), np.ascontiguousarray(bounds[:, 1]), access.partitioner
     )
     access.charge(len(arena), "fetching series")

@@ -17,7 +17,7 @@ from storegate.kernels.table import find_lists, join_values, list_values, scan_p
 
 @dataclass(slots=True)
 class Values:
-    """All values of one label name, in byte order: `spans` int64[n, 2] of (position in `data`, length), and `ranges`."""
+    """All values of one label, in byte order: `spans` int64[n, 2] of (position in `data`, length), and `ranges`."""
 
     data: memoryview
     spans: NDArray[np.int64]

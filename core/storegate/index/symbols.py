@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,7 @@ class Symbols:
         self.base = body
         self.positions: NDArray[np.uint32] = np.empty(count, np.uint32)
         self.limit = count
+        self.kept: Any = None  # a place for what a user of the symbols wants to find again
         self._offsets: NDArray[np.int64] | None = None
         self._ranks: NDArray[np.uint32] | None = None
         status, where = scan_symbols(data, body, body + 4, end, version == 2, self.positions)

@@ -52,4 +52,17 @@ def explain(status: int) -> str:
     return _DAMAGE.get(status, f"unknown damage {status}")
 
 
-__all__ = ["ACCELERATED", "SHORT", "chunks", "coalesce", "explain", "frames", "hashing", "labels", "merge", "postings", "series", "table"]
+__all__ = [
+    "ACCELERATED",
+    "SHORT",
+    "chunks",
+    "coalesce",
+    "explain",
+    "frames",
+    "hashing",
+    "labels",
+    "merge",
+    "postings",
+    "series",
+    "table",
+]

@@ -68,8 +68,8 @@ def gather_chunks(order, first, begin, groups, limit, chunk_start, leaders, grou
     """Choose a window: up to `groups` series from `order[begin]` on, fewer once they have `limit` chunks.
 
     `order` and `first` as from `merge_labels`, `chunk_start` int64[n + 1]. Without `index` (None) it only counts; else
-    fills `leaders` int64[g] (the label set of each series), `group_start` int64[g + 1] and `index` int64[m] (rows of the
-    chunk table). Returns (position behind the window in `order`, series, chunks).
+    fills `leaders` int64[g] (the label set of each series), `group_start` int64[g + 1] and `index` int64[m] (rows of
+    the chunk table). Returns (position behind the window in `order`, series, chunks).
     """
     members: cython.const[cython.longlong][::1] = memoryview(order)
     flags: cython.const[cython.uchar][::1] = memoryview(first)
@@ -203,9 +203,9 @@ def plan_chunks(keys, nexts, files, order, spare, starts, ends, runs):
     """Sort wanted chunks by place and bound each one's bytes (spec of the estimate: chunk segment format, 5.3).
 
     `keys` int64[m]: file number << 32 | offset; `nexts` int64[m]: offset of the following chunk of the series, 0 when
-    unknown; `files` int64[f, 2]: bytes to assume for a chunk of unknown end, size of the file (0 unknown). Fills `order`
-    int64[m] (chunks by place), `starts` and `ends` int64[m] in that order, `runs` int64[f + 1] (where each file begins).
-    Returns (status, number of runs or the chunk that is wrong).
+    unknown; `files` int64[f, 2]: bytes to assume for a chunk of unknown end, size of the file (0 unknown). Fills
+    `order` int64[m] (chunks by place), `starts` and `ends` int64[m] in that order, `runs` int64[f + 1] (where each file
+    begins). Returns (status, number of runs or the chunk that is wrong).
     """
     k: cython.const[cython.longlong][::1] = memoryview(keys)
     nx: cython.const[cython.longlong][::1] = memoryview(nexts)
@@ -406,8 +406,8 @@ def _parse(
 def parse_chunks(arena, places, wanted, state, sub_start, subs, hashes):
     """Check and hash the chunks at `places` int64[m, 2] of (position, end of what was read).
 
-    Bit a of `wanted` asks for aggregate a (`Aggr` of the StoreAPI) of aggregate chunks; other chunks have one sub-chunk,
-    raw. `state` int64[3] holds (next chunk, detail, data bytes), zero to begin; `sub_start` int64[m + 1] begins with 0;
+    Bit a of `wanted` asks for aggregate a (`Aggr` of the StoreAPI) of aggregate chunks; other chunks have one, raw.
+    `state` int64[3] holds (next chunk, detail, data bytes), zero to begin; `sub_start` int64[m + 1] begins with 0;
     `subs` int64[5 m, 4] gets (field of AggrChunk, encoding on the wire, position, length), `hashes` uint64[5 m].
     Returns a status: 0, 100 when chunk state[0] needs state[1] bytes from its position, or what is damaged.
     """

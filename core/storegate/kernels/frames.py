@@ -100,9 +100,10 @@ def _measure(
 
 
 def measure_series(label_start, leaders, kept_start, kept, times, sub_start, subs, hashes, chunk_size, size):
-    """Sizes in bytes of the `Series` messages of a window (`size` int64[g]) and of their AggrChunks (`chunk_size` int64[m]).
+    """Bytes of the `Series` messages of a window (`size` int64[g]) and of their AggrChunks (`chunk_size` int64[m]).
 
-    `leaders` int64[g] are the label sets of `label_start`; chunks as from `parse_chunks` and `fold_chunks`. Returns the sum.
+    `leaders` int64[g] are the label sets of `label_start`; chunks as from `parse_chunks` and `fold_chunks`. Returns
+    the sum.
     """
     ls: cython.const[cython.longlong][::1] = memoryview(label_start)
     le: cython.const[cython.longlong][::1] = memoryview(leaders)
@@ -132,7 +133,7 @@ def _write(
     tag: cython.int,
     begin: cython.Py_ssize_t,
     end: cython.Py_ssize_t,
-    l: cython.pointer(cython.const[cython.uchar]),
+    q: cython.pointer(cython.const[cython.uchar]),
     p: cython.pointer(cython.const[cython.uchar]),
     label_start: cython.const[cython.longlong][::1],
     leaders: cython.const[cython.longlong][::1],
@@ -155,7 +156,7 @@ def _write(
         o[pos] = tag
         pos = _put(o, pos + 1, size[g])
         at = label_start[leaders[g]]
-        pos = sg_copy(o, pos, l, at, label_start[leaders[g] + 1] - at)
+        pos = sg_copy(o, pos, q, at, label_start[leaders[g] + 1] - at)
         for i in range(kept_start[g], kept_start[g + 1]):
             c = kept[i]
             o[pos] = 0x12
@@ -219,7 +220,7 @@ def write_frames(
     cs: cython.const[cython.longlong][::1] = memoryview(chunk_size)
     sz: cython.const[cython.longlong][::1] = memoryview(size)
     o: cython.pointer(cython.uchar)
-    l: cython.pointer(cython.const[cython.uchar])
+    q: cython.pointer(cython.const[cython.uchar])
     p: cython.pointer(cython.const[cython.uchar])
     last: cython.Py_ssize_t = end
     step: cython.Py_ssize_t = per_frame if per_frame > 0 else 1
@@ -234,10 +235,10 @@ def write_frames(
     if not 0 <= g <= last <= le.shape[0] or sz.shape[0] < last or ks.shape[0] < last + 1:
         raise ValueError("the series are outside the window")
     if cython.compiled:
-        l = cython.address(lb[0])
+        q = cython.address(lb[0])
         p = cython.address(ab[0])
     else:
-        l = lb
+        q = lb
         p = ab
     frames = []
     while g < last:
@@ -258,9 +259,9 @@ def write_frames(
             pos = _put(o, 1, body)
         if n > 16384:  # below, handing the GIL over costs more than the copy
             with cython.nogil:
-                pos = _write(o, pos, 0x0A, g, stop, l, p, ls, le, ks, ke, t, ss, su, h, cs, sz)
+                pos = _write(o, pos, 0x0A, g, stop, q, p, ls, le, ks, ke, t, ss, su, h, cs, sz)
         else:
-            pos = _write(o, pos, 0x0A, g, stop, l, p, ls, le, ks, ke, t, ss, su, h, cs, sz)
+            pos = _write(o, pos, 0x0A, g, stop, q, p, ls, le, ks, ke, t, ss, su, h, cs, sz)
         if pos != n:
             raise AssertionError("a frame was measured wrongly")
         frames.append(frame if cython.compiled else bytes(frame))

@@ -231,7 +231,7 @@ def compare_at(
     b: cython.Py_ssize_t,
     b_end: cython.Py_ssize_t,
 ) -> cython.int:
-    """-1, 0 or 1 as the label set p[a:a_end] sorts before, like or after p[b:b_end]: name, then value, then fewer labels."""
+    """-1, 0 or 1 as the label set p[a:a_end] sorts before, like or after p[b:b_end]: by name, value, fewer labels."""
     length: cython.Py_ssize_t
     a_stop: cython.Py_ssize_t
     b_stop: cython.Py_ssize_t
@@ -360,7 +360,7 @@ def _sort(
     order: cython.longlong[::1],
     spare: cython.longlong[::1],
 ) -> cython.int:
-    """Stable merge sort, bottom up; runs that are in order already are only copied. Returns 1 if the result is in spare."""
+    """Stable merge sort, bottom up. Returns 1 if the result is in spare."""
     n: cython.Py_ssize_t = order.shape[0]
     width: cython.Py_ssize_t = 1
     low: cython.Py_ssize_t

@@ -88,7 +88,6 @@ def _decode(
     out: cython.uint[::1],
 ) -> tuple[cython.int, cython.Py_ssize_t]:
     i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
     pos: cython.Py_ssize_t
     count: cython.Py_ssize_t
     n: cython.Py_ssize_t = 0
@@ -101,7 +100,7 @@ def _decode(
         if crc32c_at(p, pos, 4 + 4 * count) != _u32(p, pos + 4 + 4 * count):
             return 26, i
         last = -1
-        for k in range(count):
+        for _ in range(count):
             pos += 4
             ref = _u32(p, pos)
             if cython.cast(cython.longlong, ref) <= last:

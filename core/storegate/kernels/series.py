@@ -144,6 +144,44 @@ def _sort_names(refs: cython.uint[::1], start: cython.Py_ssize_t, end: cython.Py
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
+def _entries_size(
+    p: cython.pointer(cython.const[cython.uchar]), places: cython.const[cython.longlong][:, ::1]
+) -> cython.longlong:
+    i: cython.Py_ssize_t
+    start: cython.Py_ssize_t
+    length: cython.ulonglong
+    total: cython.longlong = 0
+    for i in range(places.shape[0]):
+        length, start = _uvarint(p, places[i, 0], places[i, 1])
+        if start >= 0 and length <= cython.cast(cython.ulonglong, places[i, 1] - start):
+            total += length
+    return total
+
+
+def entries_size(arena, places):
+    """Bytes of the entries at `places` (as for `decode_series`) that are whole; bounds what they can hold."""
+    buf: cython.const[cython.uchar][::1] = memoryview(arena)
+    where: cython.const[cython.longlong][:, ::1] = memoryview(places)
+    p: cython.pointer(cython.const[cython.uchar])
+    i: cython.Py_ssize_t
+    total: cython.longlong
+    for i in range(where.shape[0]):
+        if not 0 <= where[i, 0] <= where[i, 1] <= buf.shape[0]:
+            raise ValueError("an entry is outside the arena")
+    if buf.shape[0] == 0:
+        return 0
+    if cython.compiled:
+        p = cython.address(buf[0])
+    else:
+        p = buf
+    with cython.nogil:
+        total = _entries_size(p, where)
+    return total
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
 def _decode(
     p: cython.pointer(cython.const[cython.uchar]),
     places: cython.const[cython.longlong][:, ::1],
@@ -202,13 +240,13 @@ def _decode(
         if pos < 0 or count > cython.cast(cython.ulonglong, (end - pos) // 2):
             return 14
         if count > cython.cast(cython.ulonglong, refs.shape[0] // 2 - labels):
-            return 14  # entries overlap
+            return 14  # more than `entries_size` said: entries overlap
         if count == 0:
             return 18
         first_label = labels
         sorted_names = True
         last_name = -1
-        for k in range(count):
+        for _ in range(count):
             value, pos = _uvarint(p, pos, end)
             if pos < 0 or value >= symbols:
                 return 16
@@ -224,8 +262,8 @@ def _decode(
         count, pos = _uvarint(p, pos, end)
         if pos < 0 or count > cython.cast(cython.ulonglong, (end - pos) // 3):
             return 15
-        if count > cython.cast(cython.ulonglong, chunks.shape[0] - taken):
-            return 15  # entries overlap
+        if want_chunks and count > cython.cast(cython.ulonglong, chunks.shape[0] - taken):
+            return 15  # likewise
         first_chunk = taken
         mint = 0
         maxt = 0
@@ -290,7 +328,8 @@ def decode_series(
     begin; a call goes on where the last one stopped. Row r came from entry `rows[r]`, has the (name, value) ordinals
     `label_refs[2 * label_start[r]:2 * label_start[r + 1]]` and `chunks[chunk_start[r]:chunk_start[r + 1]]`, each (mint,
     maxt, ref, offset of the next chunk in the same segment or 0); without `want_chunks` there are none. `symbols`
-    bounds the ordinals. Arrays must hold `len(arena) // 2` labels and `len(arena) // 3` chunks.
+    bounds the ordinals. With `entries_size` bytes in all, there are
+    at most half as many labels and a third as many chunks, and the arrays must have room for them.
     Returns a status: 0, 100 when the entry at work goes past the end of its run, or what is damaged.
     """
     buf: cython.const[cython.uchar][::1] = memoryview(arena)
@@ -316,8 +355,8 @@ def decode_series(
         previous = where[i, 0]
     if kept.shape[0] < n or lstart.shape[0] <= n or cstart.shape[0] <= n or progress.shape[0] < 6:
         raise ValueError("the output is too small")
-    if refs.shape[0] < buf.shape[0] // 2 * 2 or metas.shape[0] < buf.shape[0] // 3 or metas.shape[1] != 4:
-        raise ValueError("the output is too small")
+    if metas.shape[1] != 4:
+        raise ValueError("the arrays do not fit one another")
     if n == 0 or buf.shape[0] == 0:
         return 0 if n == 0 else 100
     lstart[0] = 0

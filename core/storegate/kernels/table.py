@@ -78,7 +78,7 @@ def _scan_symbols(
 
 
 def scan_symbols(data, base, start, end, ordered, out):
-    """Fill `out` (uint32[count]) with the position of every symbol. `start` is the first symbol; returns (status, position)."""
+    """Fill `out` (uint32[count]) with the position of every symbol from `start` on. Returns (status, position)."""
     buf: cython.const[cython.uchar][::1] = memoryview(data)
     positions: cython.uint[::1] = memoryview(out)
     p: cython.pointer(cython.const[cython.uchar])
@@ -117,7 +117,6 @@ def _scan_postings_table(
     samples: cython.uint[::1],
 ) -> tuple[cython.int, cython.Py_ssize_t, cython.Py_ssize_t, cython.Py_ssize_t]:
     """One pass over all entries; a name's row is (first entry, entries, first sample, last entry, end of last list)."""
-    i: cython.Py_ssize_t
     pos: cython.Py_ssize_t = start
     entry: cython.Py_ssize_t
     length: cython.ulonglong
@@ -134,7 +133,7 @@ def _scan_postings_table(
     n: cython.Py_ssize_t = 0
     s: cython.Py_ssize_t = 0
     order: cython.int
-    for i in range(count):
+    for _ in range(count):
         entry = pos
         length, pos = _uvarint(p, pos, end)
         if pos < 0:
@@ -246,7 +245,10 @@ def scan_postings_table(data, base, start, end, count, sampling, low, high, name
 @cython.nogil
 @cython.exceptval(check=False)
 def _value_at(
-    p: cython.pointer(cython.const[cython.uchar]), entry: cython.Py_ssize_t, skip: cython.Py_ssize_t, end: cython.Py_ssize_t
+    p: cython.pointer(cython.const[cython.uchar]),
+    entry: cython.Py_ssize_t,
+    skip: cython.Py_ssize_t,
+    end: cython.Py_ssize_t,
 ) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t]:
     """Position and length of an entry's value; the position is -1 when it leaves the section."""
     length: cython.ulonglong

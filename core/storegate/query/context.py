@@ -98,5 +98,3 @@ def blamed(block: str, stage: str) -> Iterator[None]:
         error.block = error.block or block
         error.stage = error.stage or stage
         raise
-
-

@@ -24,8 +24,22 @@ class Overlay:
     starts: NDArray[np.int64]  # where each begins in `fields`
 
 
-def overlay(symbols: Symbols, external: Mapping[str, str], without: Collection[str]) -> Overlay:
-    """External labels win over the block's own; one with an empty value, and every name in `without`, is left out."""
+def overlay(symbols: Symbols, external: Mapping[str, str], without: tuple[str, ...]) -> Overlay:
+    """External labels win over the block's own; one with an empty value, and every name in `without`, is left out.
+
+    The last one made is kept with the symbols, of which there is one set per open index-header: most requests name the
+    same replica labels. Threads may replace it under one another, which costs time only.
+    """
+    key = (tuple(external.items()), without)
+    kept: tuple[object, Overlay] | None = symbols.kept
+    if kept is not None and kept[0] == key:
+        return kept[1]
+    made = _overlay(symbols, external, without)
+    symbols.kept = (key, made)
+    return made
+
+
+def _overlay(symbols: Symbols, external: Mapping[str, str], without: Collection[str]) -> Overlay:
     dropped, bounds, fields = [], [], []
     for name in sorted({*external, *without}, key=str.encode):
         ordinal, known = symbols.find(name.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from storegate.kernels.merge import merge_labels
 from storegate.query.select import SelectedSeries
 
 _FILE_BITS = 32
+Number = TypeVar("Number", np.uint8, np.int64)
 
 
 @dataclass(slots=True)
@@ -19,8 +21,8 @@ class MergedSeries:
     """Series of all blocks in one table, and their order.
 
     `order` lists rows; `first` marks the rows that begin a new label set, the others belong to the same series. Chunk
-    rows are (mint, maxt, file << 32 | offset, end or 0); `files` are (object key, bytes to assume for a chunk of unknown
-    end, size or 0).
+    rows are (mint, maxt, file << 32 | offset, end or 0); files have `keys`, and `files` holds for each the bytes to
+    assume for a chunk of unknown end, and the size or 0.
     """
 
     labels: NDArray[np.uint8]
@@ -31,6 +33,7 @@ class MergedSeries:
     first: NDArray[np.uint8]
     keys: list[str]
     files: NDArray[np.int64]
+    blocks: int
 
 
 def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeries:
@@ -58,6 +61,7 @@ def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeri
         first,
         keys,
         np.array(files, np.int64).reshape(-1, 2),
+        len(parts),
     )
 
 
@@ -83,10 +87,10 @@ def _numbered(chunks: NDArray[np.int64], first_file: int) -> NDArray[np.int64]:
 
 
 def _joined(
-    tables: Sequence[NDArray[np.int64] | NDArray[np.uint8]], starts: Sequence[NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    tables: Sequence[NDArray[Number]], starts: Sequence[NDArray[np.int64]]
+) -> tuple[NDArray[Number], NDArray[np.int64]]:
     if len(tables) == 1:
-        return tables[0], starts[0]  # type: ignore[return-value]
+        return tables[0], starts[0]
     cuts = [np.zeros(1, np.int64)]
     base = 0
     for table, start in zip(tables, starts, strict=True):

@@ -1,4 +1,4 @@
-"""The matching series of one block as columns: refs -> index pages -> decoded batches -> final labels and chunk places."""
+"""The matching series of one block as columns: refs -> index pages -> decoded batches -> labels and chunk places."""
 
 from __future__ import annotations
 
@@ -173,13 +173,13 @@ def _decode(
     arena: memoryview | bytes, places: NDArray[np.int64], header: IndexHeader, wanted: Wanted, key: str
 ) -> tuple[int, int, Columns, int]:
     """(status, entries done, columns, bytes decoded)."""
-    n, size = len(places), len(arena)
+    n, size = len(places), kernel.entries_size(arena, places)
     state = np.zeros(6, np.int64)
     rows = np.empty(n, np.int64)
     label_start = np.zeros(n + 1, np.int64)
     chunk_start = np.zeros(n + 1, np.int64)
-    refs = np.empty(size // 2 * 2, np.uint32)  # upper bounds: pages that are not written are not backed by memory
-    chunks = np.empty((size // 3, 4), np.int64)
+    refs = np.empty(size, np.uint32)
+    chunks = np.empty((size // 3 if wanted.chunks else 0, 4), np.int64)
     status = kernel.decode_series(
         arena, places, wanted.min_time, wanted.max_time, wanted.chunks, header.symbols.limit, state, rows, label_start,
         refs, chunk_start, chunks,

@@ -33,9 +33,9 @@ class SeriesStream:
     """Iterates over lists of ready `SeriesResponse` frames; a list may be empty. Use one thread at a time.
 
     `next` may block, except while `quick` says that the next step is a matter of a millisecond: an event loop may then
-    take it itself. `exhausted` says that nothing follows. `stats` fills up as the stream goes on; `blocks` are the ULIDs
-    that were read, complete with the first frames. `close` must be called in the end, whether the stream was read to its
-    end or not: it lets the blocks and the place in the gate go, and counts the query.
+    take it itself. `exhausted` says that nothing follows. `stats` fills up as the stream goes on; `blocks` are the
+    ULIDs that were read, complete with the first frames. `close` must be called in the end, whether the stream was read
+    to its end or not: it lets the blocks and the place in the gate go, and counts the query.
     """
 
     def __init__(self, shared: Shared, gate: Gate, request: SeriesRequest, call: Call) -> None:
@@ -155,7 +155,7 @@ class SeriesStream:
         return select
 
     def _quick_postings(self, plans: list[BlockPlan], matchers: Matchers) -> bool:
-        """Few blocks, open index-headers, matchers that name their values, and a cache and store that answer at once."""
+        """Few blocks, open index-headers, matchers that name values, and a cache and store that answer at once."""
         return (
             self.quick
             and len(plans) <= QUICK_BLOCKS

@@ -6,10 +6,9 @@ import threading
 from dataclasses import dataclass, field, fields
 
 
-
 @dataclass(slots=True)
 class QueryStats:
-    """Counts, bytes and seconds of one request, all blocks together. `add` is thread-safe, the fields are plain numbers."""
+    """Counts, bytes and seconds of one request, all blocks together. `add` is thread-safe; fields are plain numbers."""
 
     blocks_queried: int = 0
     merged_series_count: int = 0

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from storegate.query.wire import uvarint
 from storegate.query.window import Window, WindowContext
+from storegate.query.wire import uvarint
 
 FIRST_SERIES = 256
 """Series of the first window: the client gets something early."""
 SERIES = 1024
 CHUNKS = 8192
 """Most chunks of a window, so that wide series do not make it large."""
+CHUNKS_PER_BLOCK = 128
+"""But enough of them for each block that its reads are worth their round trip."""
 AHEAD = 4
 """Windows whose reads are under way while one is written, where reads take time."""
 READ_AHEAD_BYTES = 32 << 20
@@ -65,7 +67,7 @@ class FrameCutter:
 def stream_frames(
     context: WindowContext, batch: int, limit: int, chunk_sizes: list[NDArray[np.int64]]
 ) -> Iterator[tuple[list[bytes], bool]]:
-    """(frames, whether they are the last), from one window each. `chunk_sizes` collects what the metrics want to know."""
+    """(frames, whether they are the last), from one window each. `chunk_sizes` collects bytes for the metrics."""
     cutter = FrameCutter(batch)
     for window, last in _windows(context, limit):
         context.call.check()
@@ -87,9 +89,10 @@ def _windows(context: WindowContext, limit: int) -> Iterator[tuple[Window, bool]
     ahead: deque[Window] = deque()
     planned = 0
     size = FIRST_SERIES
+    most = max(CHUNKS, CHUNKS_PER_BLOCK * context.merged.blocks)
     while True:
         while begin < total and left > 0 and len(ahead) <= AHEAD and (not ahead or planned < READ_AHEAD_BYTES):
-            window = Window(context, begin, min(size, left), CHUNKS)
+            window = Window(context, begin, min(size, left), most)
             window.start()
             ahead.append(window)
             begin, left, size = window.end, left - window.series, SERIES

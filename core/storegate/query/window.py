@@ -15,7 +15,7 @@ from storegate.query.call import Call
 from storegate.query.limits import Limits
 from storegate.query.merge import MergedSeries
 from storegate.query.stats import QueryStats
-from storegate.reads import Batch, Read, Reader
+from storegate.reads import Batch, Read, Reader, new_arena
 from storegate.types import Partitioner
 
 MAX_CHUNK = 1 << 30
@@ -75,7 +75,7 @@ class Window:
             return
         self._plan()
         reader = self._context.reader
-        if not reader.quick(len(self._reads)):  # one slow read, too: the next windows begin theirs meanwhile
+        if not reader.immediate:  # a single read, too: the next windows begin theirs meanwhile
             self._batch = reader.start(self._reads, self._context.call)
 
     def _plan(self) -> None:
@@ -106,7 +106,7 @@ class Window:
         np.cumsum(table[:-1, 3], out=table[1:, 2])
         size = int(table[-1, 2] + table[-1, 3])
         context.limits.charge(size, "fetching chunks")
-        self._arena = memoryview(np.empty(size, np.uint8))
+        self._arena = new_arena(size)
         names = context.merged.keys
         self._table = table
         self._reads = [
@@ -162,7 +162,7 @@ class Window:
             raise self._corrupt(22, i)
         context.limits.charge(need, "fetching chunks")
         at = len(self._arena)
-        arena = memoryview(np.empty(at + need, np.uint8))
+        arena = new_arena(at + need)
         arena[:at] = self._arena
         read = Read(context.merged.keys[key >> 32], offset, arena[at:])
         context.reader.run([read], context.call)
