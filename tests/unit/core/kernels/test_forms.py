@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import storegate.kernels
 from storegate.kernels import ACCELERATED, explain
 
 WITHOUT_CYTHON = """
@@ -62,6 +65,20 @@ def test_the_extensions_are_there_where_they_are_required():
 def test_the_kernels_of_a_test_are_all_of_one_form(kernels):
     plain = [str(module.__file__).endswith(".py") for module in vars(kernels).values()]
     assert all(plain) or not any(plain)
+
+
+def arguments(path):
+    """The arguments of each public function of a file, by name."""
+    found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    names = {node.name: [argument.arg for argument in node.args.args] for node in found}
+    return {name: given for name, given in names.items() if name[0] != "_" and not name.endswith("_at")}
+
+
+def test_the_stubs_have_the_functions_and_arguments_of_the_kernels():
+    folder = Path(storegate.kernels.__path__[0])
+    stubs = sorted(folder.glob("*.pyi"))
+    assert [arguments(stub) for stub in stubs] == [arguments(stub.with_suffix(".py")) for stub in stubs]
+    assert len(stubs) == 8
 
 
 def test_explain_has_words_for_an_unknown_status():
