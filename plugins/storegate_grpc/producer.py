@@ -20,8 +20,9 @@ class Producer:
     """Makes lists of frames: quick steps on the event loop, all others on a worker thread, one list ahead.
 
     Handing a step over and back costs more than a quick step does, and two threads that pass the interpreter to and fro
-    cost more than one: see docs/explanation/performance.md. A slow client slows its own query: the list after the next is
-    not begun before the current one is written. `close` must be called in the end, on the event loop; it never blocks.
+    cost more than one: see docs/explanation/performance.md. A slow client slows its own query: the list after the next
+    is not begun before the current one is written. `close` must be called in the end, on the event loop; it never
+    blocks.
     """
 
     def __init__(self, gateway: Gateway, request: SeriesRequest, call: Call, pools: Pools) -> None:
