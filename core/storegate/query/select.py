@@ -210,8 +210,10 @@ def _join_columns(parts: list[Columns]) -> Columns:
 def _join_starts(starts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Cuts of parts -> cuts of their concatenation."""
     joined = [np.zeros(1, np.int64)]
+    end = 0
     for part in starts:
-        joined.append(part[1:] + joined[-1][-1])
+        joined.append(part[1:] + end)
+        end += int(part[-1])
     return np.concatenate(joined)
 
 
