@@ -87,6 +87,8 @@ class Reader:
     """
 
     INLINE_SECONDS = 0.001
+    COPY_BYTES_PER_SECOND = 2e9
+    """What copying from the page cache takes at least; it says nothing about the store."""
     HANDOVER_SECONDS = 0.0002
     """A read that takes less is not worth a hand-over to another thread."""
     UNKNOWN_SECONDS = 0.005
@@ -147,7 +149,8 @@ class Reader:
     def _one(self, read: Read) -> None:
         started = time.perf_counter()
         read.got = self._read_into(read.key, read.offset, read.buffer)
-        more = time.perf_counter() - started - self._seconds
+        spent = time.perf_counter() - started - read.got / self.COPY_BYTES_PER_SECOND
+        more = max(spent, 0.0) - self._seconds
         # Down fast, up slowly: threads that wait for the interpreter make some reads look slow.
         self._seconds += more * (0.3 if more < 0 else 0.03)
 

@@ -10,6 +10,7 @@ import click
 import structlog
 
 from storegate import logs
+from storegate.allocator import use_one_arena
 from storegate.cli.flag_options import FlagCommand, flag_options, given_flags
 from storegate.cli.root import version_text
 from storegate.cli.signals import StopSignals
@@ -36,6 +37,7 @@ def _store(**values: Any) -> int:
     try:
         settings, notes = configure(flags)
         logs.configure(settings.log.level, settings.log.format, settings.log.name)
+        use_one_arena()
         log.info("starting storegate", version=version_text())
         for note in notes:
             log.warning(note)

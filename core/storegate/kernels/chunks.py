@@ -90,12 +90,18 @@ def gather_chunks(order, first, begin, groups, limit, chunk_start, leaders, grou
             raise ValueError("an index is out of bounds")
         if i - b > g and flags[i]:
             break
-    with cython.nogil:
+    if most > 16384:
+        with cython.nogil:
+            i, g, m = _gather(members, flags, b, g, most, starts, one, two, three, False)
+    else:
         i, g, m = _gather(members, flags, b, g, most, starts, one, two, three, False)
     if fill:
         if one.shape[0] < g or two.shape[0] < g + 1 or three.shape[0] < m:
             raise ValueError("the output is too small")
-        with cython.nogil:
+        if m > 16384:
+            with cython.nogil:
+                _gather(members, flags, b, g, most, starts, one, two, three, True)
+        else:
             _gather(members, flags, b, g, most, starts, one, two, three, True)
     return i, g, m
 
@@ -234,7 +240,10 @@ def plan_chunks(keys, nexts, files, order, spare, starts, ends, runs):
             flip = _merge_sort(k, index, other)
         if flip:
             index[:] = other
-    with cython.nogil:
+    if m > 16384:
+        with cython.nogil:
+            status, found = _plan(k, nx, index, f, s, e, r)
+    else:
         status, found = _plan(k, nx, index, f, s, e, r)
     return status, found
 
@@ -279,7 +288,10 @@ def place_chunks(order, starts, reads, places):
         if not previous < done[r, 0] < index.shape[0]:
             raise ValueError("the reads do not ascend")
         previous = done[r, 0]
-    with cython.nogil:
+    if index.shape[0] > 16384:
+        with cython.nogil:
+            _place(index, offsets, done, out)
+    else:
         _place(index, offsets, done, out)
 
 
@@ -636,6 +648,9 @@ def fold_chunks(arena, group_start, single, times, sub_start, subs, hashes, tabl
         p = cython.address(buf[0])
     else:
         p = buf
-    with cython.nogil:
+    if m > 16384:
+        with cython.nogil:
+            total = _fold(p, groups, ones, t, starts, rows, digests, seen, out, other, out_start)
+    else:
         total = _fold(p, groups, ones, t, starts, rows, digests, seen, out, other, out_start)
     return total

@@ -119,7 +119,10 @@ def measure_series(label_start, leaders, kept_start, kept, times, sub_start, sub
     total: cython.longlong
     if ks.shape[0] < n + 1 or sz.shape[0] < n or cs.shape[0] < ks[n] or ke.shape[0] < ks[n]:
         raise ValueError("the arrays do not fit one another")
-    with cython.nogil:
+    if n > 16384:
+        with cython.nogil:
+            total = _measure(ls, le, ks, ke, t, ss, su, h, cs, sz)
+    else:
         total = _measure(ls, le, ks, ke, t, ss, su, h, cs, sz)
     return total
 
@@ -257,7 +260,7 @@ def write_frames(
         if head:
             o[0] = 0x22
             pos = _put(o, 1, body)
-        if n > 16384:  # below, handing the GIL over costs more than the copy
+        if n > 262144:  # below, handing the GIL over costs more than the copy
             with cython.nogil:
                 pos = _write(o, pos, 0x0A, g, stop, q, p, ls, le, ks, ke, t, ss, su, h, cs, sz)
         else:
