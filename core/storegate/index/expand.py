@@ -100,7 +100,8 @@ def _union(parts: Sequence[Refs]) -> Refs:
 
 def _fetch(ulid: str, key: str, header: IndexHeader, wanted: Sequence[Lists], access: Access) -> Work[list[list[Refs]]]:
     """The decoded lists of each group."""
-    lists = np.unique(np.concatenate(wanted), axis=0) if len(wanted) > 1 else wanted[0]
+    ascending = len(wanted) == 1 and header.version == 2  # version 1 stores the lists in any order
+    lists = wanted[0] if ascending else np.unique(np.concatenate(wanted), axis=0)
     starts = lists[:, 0].tolist()
     known = yield from _cached(ulid, starts, access)
     if len(known) < len(starts):
@@ -142,6 +143,7 @@ def _read(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access
             arena = new_arena(end - begin)
             reads = [Read(key, begin, arena)]
             yield reads
+            _check_length(reads, key)  # before pages of it are kept
             whole = access.whole[ulid] = (begin, arena)
             keep_pages(ulid, begin, arena[: header.series[1] - begin], header.series, access)
         else:
@@ -151,11 +153,9 @@ def _read(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access
     else:
         arena, reads, table = plan_reads(key, starts, ends, access.partitioner)
         yield reads
+        _check_length(reads, key)
         shift = np.repeat(table[:, 2] - table[:, 1], np.diff(table[:, 0], append=len(starts)))
         spans = np.column_stack((starts + shift, ends + shift))
-    for read in reads:
-        if read.got != len(read.buffer):
-            raise CorruptError("the index ends inside its postings", object=key, offset=read.offset + read.got)
     found = _decode(key, starts, arena, spans)
     access.cache.put(
         "Postings",
@@ -175,6 +175,12 @@ def _read(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access
     )
     access.metrics.postings_fetch_duration_seconds.labels(access.tenant).observe(time.perf_counter() - started)
     return found
+
+
+def _check_length(reads: Sequence[Read], key: str) -> None:
+    for read in reads:
+        if read.got != len(read.buffer):
+            raise CorruptError("the index ends inside its postings", object=key, offset=read.offset + read.got)
 
 
 def _decode(key: str, starts: NDArray[np.int64], arena: memoryview, spans: NDArray[np.int64]) -> dict[int, Refs]:

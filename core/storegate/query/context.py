@@ -13,7 +13,7 @@ from storegate.block.catalog import BlockCatalog
 from storegate.block.observers import Observers
 from storegate.cache.index_cache import IndexCache
 from storegate.config.settings import Settings
-from storegate.errors import StoregateError
+from storegate.errors import CorruptError, NotFoundError, StoregateError
 from storegate.index.access import Access
 from storegate.index.header import IndexHeader
 from storegate.index.matchers import MatcherCompiler
@@ -69,16 +69,25 @@ class Query:
     def _dropped(self, limit: str) -> None:
         self.shared.metrics.queries_dropped_total.labels(limit, self.tenant).inc()
 
-    def open_headers(self, plans: Sequence[BlockPlan], stack: ExitStack) -> list[IndexHeader]:
-        """The index-headers of the blocks, held by `stack`; those that are not loaded are loaded side by side."""
+    def open_headers(self, plans: Sequence[BlockPlan], stack: ExitStack) -> list[IndexHeader] | None:
+        """The index-headers of the blocks, held by `stack`; those that are not loaded are loaded side by side.
+
+        None when one of the blocks turned out to be unusable and left the catalog: select blocks anew, as if it had
+        never been there.
+        """
         absent = [plan.block for plan in plans if not plan.block.header_loaded]
         if len(absent) > 1:
             list(self.shared.pool.map(_try_to_load, absent))
         headers = []
         for plan in plans:
             self.call.check()
-            with blamed(plan.block.meta.ulid, "postings"):
-                headers.append(stack.enter_context(plan.block.header()))
+            try:
+                with blamed(plan.block.meta.ulid, "postings"):
+                    headers.append(stack.enter_context(plan.block.header()))
+            except (CorruptError, NotFoundError):
+                if plan.block.dropped:
+                    return None
+                raise
         return headers
 
 

@@ -104,8 +104,10 @@ class _LabelCall:
             )
 
         with ExitStack() as stack:
-            plans = stack.enter_context(held(query.shared.catalog.snapshot, select))
-            headers = query.open_headers(plans, stack)
+            headers = None
+            while headers is None:
+                plans = stack.enter_context(held(query.shared.catalog.snapshot, select))
+                headers = query.open_headers(plans, stack)
             with blamed("", "series"):
                 found = query.fetcher.drive(
                     (plan.block.meta.ulid, self._ask(self._narrowed(plan), header, from_header, from_series))

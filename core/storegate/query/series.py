@@ -107,14 +107,17 @@ class SeriesStream:
         self._stack.callback(self._gate.leave)
         matchers = query.shared.compiler.compile(request.matchers)
         wanted = self._wanted()
-        plans = self._stack.enter_context(held(query.shared.catalog.snapshot, self._selection(matchers, wanted)))
-        self.blocks = tuple(plan.block.meta.ulid for plan in plans)
+        select = self._selection(matchers, wanted)
         started = time.monotonic()
         with ExitStack() as headers:
-            if not self._quick_postings(plans, matchers):
-                self.quick = False
-                yield []
-            opened = query.open_headers(plans, headers)
+            opened = None
+            while opened is None:
+                plans = self._stack.enter_context(held(query.shared.catalog.snapshot, select))
+                if self.quick and not self._quick_postings(plans, matchers):
+                    self.quick = False
+                    yield []
+                opened = query.open_headers(plans, headers)
+            self.blocks = tuple(plan.block.meta.ulid for plan in plans)
             expanded = self._expand(plans, opened, wanted)
             if self.quick and sum(len(refs) for refs, _ in expanded) > QUICK_SERIES:
                 self.quick = False
@@ -157,8 +160,7 @@ class SeriesStream:
     def _quick_postings(self, plans: list[BlockPlan], matchers: Matchers) -> bool:
         """Few blocks, open index-headers, matchers that name values, and a cache and store that answer at once."""
         return (
-            self.quick
-            and len(plans) <= QUICK_BLOCKS
+            len(plans) <= QUICK_BLOCKS
             and all(matcher.names_values for matcher in matchers)
             and all(plan.block.header_loaded for plan in plans)
             and self._query.fetcher.quick(2 * len(plans))
