@@ -78,8 +78,10 @@ def stream_frames(
         chunk_sizes.append(window.chunk_sizes())
         if last:
             frames += cutter.rest()
+        del window  # while the client takes the frames, only they are held
         if frames or last:
             yield frames, last
+            frames = []
 
 
 def _windows(context: WindowContext, limit: int) -> Iterator[tuple[Window, bool]]:
@@ -87,6 +89,7 @@ def _windows(context: WindowContext, limit: int) -> Iterator[tuple[Window, bool]
     total = len(context.merged.order)
     begin, left = 0, limit if limit > 0 else total
     ahead: deque[Window] = deque()
+    window: Window | None = None
     planned = 0
     size = FIRST_SERIES
     most = max(CHUNKS, CHUNKS_PER_BLOCK * context.merged.blocks)
@@ -101,6 +104,6 @@ def _windows(context: WindowContext, limit: int) -> Iterator[tuple[Window, bool]
                 break
         if not ahead:
             return
-        window = ahead.popleft()
-        planned -= window.read_size
-        yield window, not ahead and (begin >= total or left <= 0)
+        planned -= ahead[0].read_size
+        window = None
+        yield ahead.popleft(), not ahead and (begin >= total or left <= 0)
