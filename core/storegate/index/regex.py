@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 MAX_SET = 256
+MAX_DEPTH = 20
+"""Groups inside one another that are looked into; RE2 takes a thousand, which would exhaust the stack here."""
 _META = set("\\.+*?()|[]{}^$")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
 
@@ -18,7 +20,7 @@ def finite_set(pattern: str) -> tuple[str, ...] | None:
     anything else, and more than 256 strings, gives None. `pattern` must be valid.
     """
     try:
-        found, at = _alternation(pattern, 0)
+        found, at = _alternation(pattern, 0, 0)
     except _NotFinite:
         return None
     if at != len(pattern):
@@ -38,8 +40,8 @@ def literal_prefix(pattern: str) -> str:
             break
         prefix.append(char)
         i += width
-    if i < len(pattern) and pattern[i] in "*?{" and prefix:
-        prefix.pop()  # the quantifier may make the last character optional
+    if prefix and (pattern[i : i + 1] in ("*", "?", "{") or pattern.startswith("(?", i)):
+        prefix.pop()  # a quantifier, perhaps behind flags, may make the last character optional
     return "" if _has_top_alternative(pattern[i:]) else "".join(prefix)
 
 
@@ -52,10 +54,10 @@ def _is_punctuation(char: str) -> bool:
     return char.isascii() and not char.isalnum() and char.isprintable()
 
 
-def _alternation(pattern: str, at: int) -> tuple[list[str], int]:
+def _alternation(pattern: str, at: int, depth: int) -> tuple[list[str], int]:
     found: list[str] = []
     while True:
-        branch, at = _concatenation(pattern, at)
+        branch, at = _concatenation(pattern, at, depth)
         found += branch
         if len(found) > MAX_SET:
             raise _NotFinite
@@ -65,10 +67,10 @@ def _alternation(pattern: str, at: int) -> tuple[list[str], int]:
         return found, at
 
 
-def _concatenation(pattern: str, at: int) -> tuple[list[str], int]:
+def _concatenation(pattern: str, at: int, depth: int) -> tuple[list[str], int]:
     strings = [""]
     while at < len(pattern) and pattern[at] not in "|)":
-        choices, at = _atom(pattern, at)
+        choices, at = _atom(pattern, at, depth)
         if at < len(pattern) and pattern[at] in "*+?{":
             raise _NotFinite
         if len(strings) * len(choices) > MAX_SET:
@@ -77,15 +79,15 @@ def _concatenation(pattern: str, at: int) -> tuple[list[str], int]:
     return strings, at
 
 
-def _atom(pattern: str, at: int) -> tuple[list[str], int]:
+def _atom(pattern: str, at: int, depth: int) -> tuple[list[str], int]:
     char = pattern[at]
     if char == "(":
         at += 1
         if pattern.startswith("?:", at):
             at += 2
-        elif pattern.startswith("?", at):
+        elif pattern.startswith("?", at) or depth == MAX_DEPTH:
             raise _NotFinite
-        choices, at = _alternation(pattern, at)
+        choices, at = _alternation(pattern, at, depth + 1)
         if at >= len(pattern) or pattern[at] != ")":
             raise _NotFinite
         return choices, at + 1

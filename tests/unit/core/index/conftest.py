@@ -1,0 +1,143 @@
+"""Small indexes in a bucket in memory, their headers, and the way to them that a query has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
+from storegate.errors import LimitError
+from storegate.index.access import Access
+from storegate.index.expand import Expanded, digest_of, expand_postings
+from storegate.index.header import IndexHeader, build_index_header
+from storegate.index.matchers import Matcher
+from storegate.kernels import coalesce
+from storegate.metrics import Metrics
+from storegate.query.call import Call
+from storegate.query.request import LabelMatcher, MatchType
+from storegate.query.stats import QueryStats
+from storegate.reads import Fetcher, Reader
+from storegate.testing.faults import CountingStore
+from storegate.testing.index_writer import BuiltIndex, ChunkEntry, IndexSeries, build_index
+from storegate.testing.memory_store import MemoryStore
+
+ULID = "01M3250V000000000000000001"
+KEY = f"{ULID}/index"
+TYPES = {"=": MatchType.EQ, "!=": MatchType.NEQ, "=~": MatchType.RE, "!~": MatchType.NRE}
+
+Labels = Mapping[str, str]
+
+
+def matcher(text: str) -> Matcher:
+    """`name=~value` as a matcher; no quotes."""
+    found = re.fullmatch(r"(.*?)(=~|!~|!=|=)(.*)", text, re.DOTALL)
+    assert found is not None
+    return Matcher(LabelMatcher(TYPES[found[2]], found[1], found[3]))
+
+
+@pytest.fixture(name="matcher")
+def _matcher() -> Callable[[str], Matcher]:
+    return matcher
+
+
+class DictCache:
+    """A Cache without limits, open to tests."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, bytes] = {}
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        return {key: self.items[key] for key in keys if key in self.items}
+
+    def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
+        self.items.update(items)
+
+    def close(self) -> None:
+        self.items.clear()
+
+
+class Gap:
+    """The partitioner `gap`."""
+
+    def __init__(self, gap: int = 512 << 10) -> None:
+        self.gap = gap
+
+    def partition(self, starts: Any, ends: Any) -> Any:
+        return coalesce(starts, ends, self.gap)
+
+
+@dataclass
+class Index:
+    """An index in a bucket, and a cache that outlives its requests."""
+
+    built: BuiltIndex
+    header: IndexHeader
+    store: CountingStore
+    inner: MemoryStore
+    cache: DictCache = field(default_factory=DictCache)
+    enabled: tuple[str, ...] = ()
+    gap: int = 512 << 10
+    charges: list[tuple[int, str]] = field(default_factory=list)
+
+    def access(self, **options: Any) -> Access:
+        registry = CollectorRegistry()
+        return Access(
+            cache=IndexCache(self.cache, self.enabled, 3600.0, IndexCacheMetrics(registry)),
+            partitioner=Gap(self.gap),
+            stats=QueryStats(),
+            metrics=Metrics(registry),
+            tenant="default-tenant",
+            charge=lambda size, what: self.charges.append((size, what)),
+            **options,
+        )
+
+    def drive(self, work: Any, access: Access, executor: Any = None) -> Any:
+        """Run one block's work to its end."""
+        return Fetcher(Reader(self.store, executor), access.cache.cache, Call()).drive([(ULID, work)])[0]
+
+    def expand(self, *texts: str, access: Access | None = None, **options: Any) -> Expanded:
+        """The postings that matchers select."""
+        matchers = tuple(matcher(text) for text in texts)
+        access = access or self.access(**options)
+        work = expand_postings(ULID, KEY, self.header, matchers, digest_of(matchers), access)
+        return self.drive(work, access)
+
+    def numbers(self, *texts: str, **options: Any) -> list[int]:
+        """Which series, by their place in the index, the matchers select."""
+        refs = self.expand(*texts, **options).refs
+        return [self.built.offsets.index(ref * self.header.scale) for ref in refs.tolist()]
+
+    def refs(self, *numbers: int) -> Any:
+        """Series refs by place in the index."""
+        return np.array([self.built.offsets[number] // self.header.scale for number in numbers], np.uint32)
+
+
+@pytest.fixture
+def make_index() -> Callable[..., Index]:
+    """`make_index([{name: value}, ...], version=2, ...)`, series in label order, each with `chunks` chunks."""
+
+    def make(
+        series: Iterable[Labels], *, version: int = 2, label_indices: bool = False, sampling: int = 32, chunks: int = 1
+    ) -> Index:
+        encoded = sorted(tuple(sorted((n.encode(), v.encode()) for n, v in labels.items())) for labels in series)
+        metas = [ChunkEntry(10 * k, 10 * k + 9, 8 + 40 * k) for k in range(chunks)]
+        built = build_index(
+            [IndexSeries(labels, metas) for labels in encoded], version=version, label_indices=label_indices
+        )
+        inner = MemoryStore({KEY: built.data})
+        data = build_index_header(inner, KEY, len(built.data), None)
+        assert data is not None
+        header = IndexHeader.from_bytes(data, name=KEY, sampling=sampling)
+        return Index(built, header, CountingStore(inner), inner)
+
+    return make
+
+
+def exceeded(size: int, what: str) -> None:
+    raise LimitError(f"{what}: {size}", limit="bytes", allowed=0, reached=size)
