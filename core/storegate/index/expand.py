@@ -36,8 +36,8 @@ class Expanded:
 
 
 def digest_of(matchers: Sequence[Matcher]) -> str:
-    """Of a set of matchers, for the key of its expanded postings."""
-    return matchers_digest(";".join(str(m) for m in sorted(matchers, key=lambda m: m.key)))
+    """Of a set of matchers, for the key of its expanded postings. No two sets share a text: names are any text, too."""
+    return matchers_digest(repr(sorted(m.key for m in matchers)))
 
 
 def expand_postings(
@@ -134,7 +134,7 @@ def _cached(ulid: str, starts: Sequence[int], access: Access) -> Work[dict[int, 
 def _read(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access) -> Work[dict[int, Refs]]:
     """Read lists from the bucket, with their checksums; a small index is read whole, series and all."""
     started = time.perf_counter()
-    starts, ends = lists[:, 0], lists[:, 1] + 4
+    starts, ends = np.ascontiguousarray(lists[:, 0]), lists[:, 1] + 4
     access.charge(int((ends - starts).sum()), "fetching postings")
     begin, end = header.series[0], header.postings_range[1]
     if end - begin <= SMALL_INDEX:

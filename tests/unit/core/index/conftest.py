@@ -12,7 +12,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
-from storegate.errors import LimitError
 from storegate.index.access import Access
 from storegate.index.expand import Expanded, digest_of, expand_postings
 from storegate.index.header import IndexHeader, build_index_header
@@ -101,16 +100,16 @@ class Index:
         """Run one block's work to its end."""
         return Fetcher(Reader(self.store, executor), access.cache.cache, Call()).drive([(ULID, work)])[0]
 
-    def expand(self, *texts: str, access: Access | None = None, **options: Any) -> Expanded:
+    def expand(self, *wanted: str | Matcher, access: Access | None = None, executor: Any = None) -> Expanded:
         """The postings that matchers select."""
-        matchers = tuple(matcher(text) for text in texts)
-        access = access or self.access(**options)
+        matchers = tuple(matcher(one) if isinstance(one, str) else one for one in wanted)
+        access = access or self.access()
         work = expand_postings(ULID, KEY, self.header, matchers, digest_of(matchers), access)
-        return self.drive(work, access)
+        return self.drive(work, access, executor)
 
-    def numbers(self, *texts: str, **options: Any) -> list[int]:
+    def numbers(self, *wanted: str | Matcher, **options: Any) -> list[int]:
         """Which series, by their place in the index, the matchers select."""
-        refs = self.expand(*texts, **options).refs
+        refs = self.expand(*wanted, **options).refs
         return [self.built.offsets.index(ref * self.header.scale) for ref in refs.tolist()]
 
     def refs(self, *numbers: int) -> Any:
@@ -118,7 +117,7 @@ class Index:
         return np.array([self.built.offsets[number] // self.header.scale for number in numbers], np.uint32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_index() -> Callable[..., Index]:
     """`make_index([{name: value}, ...], version=2, ...)`, series in label order, each with `chunks` chunks."""
 
@@ -137,7 +136,3 @@ def make_index() -> Callable[..., Index]:
         return Index(built, header, CountingStore(inner), inner)
 
     return make
-
-
-def exceeded(size: int, what: str) -> None:
-    raise LimitError(f"{what}: {size}", limit="bytes", allowed=0, reached=size)
