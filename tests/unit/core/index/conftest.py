@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,9 @@ from storegate.testing.memory_store import MemoryStore
 ULID = "01M3250V000000000000000001"
 KEY = f"{ULID}/index"
 TYPES = {"=": MatchType.EQ, "!=": MatchType.NEQ, "=~": MatchType.RE, "!~": MatchType.NRE}
+
+METRICS = Metrics(CollectorRegistry())
+CACHE_METRICS = IndexCacheMetrics(METRICS.registry)
 
 Labels = Mapping[str, str]
 
@@ -71,6 +75,14 @@ class Gap:
         return coalesce(starts, ends, self.gap)
 
 
+class AtOnce(Executor):
+    """Runs what is submitted before it returns."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        function(*arguments, **named)
+        return Future()
+
+
 @dataclass
 class Index:
     """An index in a bucket, and a cache that outlives its requests."""
@@ -84,13 +96,12 @@ class Index:
     gap: int = 512 << 10
     charges: list[tuple[int, str]] = field(default_factory=list)
 
-    def access(self, **options: Any) -> Access:
-        registry = CollectorRegistry()
+    def access(self, metrics: Metrics | None = None, **options: Any) -> Access:
         return Access(
-            cache=IndexCache(self.cache, self.enabled, 3600.0, IndexCacheMetrics(registry)),
+            cache=IndexCache(self.cache, self.enabled, 3600.0, CACHE_METRICS),
             partitioner=Gap(self.gap),
             stats=QueryStats(),
-            metrics=Metrics(registry),
+            metrics=metrics or METRICS,
             tenant="default-tenant",
             charge=lambda size, what: self.charges.append((size, what)),
             **options,
@@ -98,7 +109,7 @@ class Index:
 
     def drive(self, work: Any, access: Access, executor: Any = None) -> Any:
         """Run one block's work to its end."""
-        return Fetcher(Reader(self.store, executor), access.cache.cache, Call()).drive([(ULID, work)])[0]
+        return Fetcher(Reader(self.store, executor or AtOnce()), access.cache.cache, Call()).drive([(ULID, work)])[0]
 
     def expand(self, *wanted: str | Matcher, access: Access | None = None, executor: Any = None) -> Expanded:
         """The postings that matchers select."""
