@@ -146,7 +146,9 @@ class PluginManager:
         hint = suggestion(plain, available)
         text = f"no {kind_text} {name!r}{hint}" + f" (available: {', '.join(available) or 'none'})"
         if self.broken:
-            text += "; plugins that could not load: " + ", ".join(f"{s.name} ({s.origin})" for s in self.broken)
+            text += "; plugins that could not load: " + "; ".join(
+                f"{source.name} ({source.origin}): {source.reason}" for source in self.broken
+            )
         return text
 
 
