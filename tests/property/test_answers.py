@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from storegate.query.call import Call
 from storegate.query.request import LabelMatcher, MatchType, SeriesRequest
-from storegate.testing import obvious_label_names, obvious_label_values, strategies
+from storegate.testing import index_writer, obvious_label_names, obvious_label_values, strategies
 from storegate.testing.strategies import BlockPlan
 
 few = settings(max_examples=settings().max_examples // 2, suppress_health_check=list(HealthCheck))
@@ -168,3 +169,21 @@ def test_a_larger_block_is_answered_whole(serve, constants, batch):
     request = SeriesRequest(min_time=100_000, max_time=400_000, matchers=(pods,), batch_size=batch)
     with serve([Plan()], {"query": {"chunk_size": 60, "series_size": 20}}, constants) as served:
         assert served.series(request) == served.expected(request)
+
+
+@few
+@given(
+    plan=strategies.block_plans(min_series=1, max_series=5), seed=st.randoms(), request_=strategies.series_requests()
+)
+def test_symbols_of_version_1_may_lie_in_any_order(serve, plan, seed, request_):
+    def shuffled(texts):
+        ordered = sorted(texts)
+        if isinstance(texts, set):  # of symbols; postings stay as they must be
+            seed.shuffle(ordered)
+        return ordered
+
+    plan = BlockPlan(plan.series, replace(plan.options, index_version=1))
+    with patch.object(index_writer, "sorted", shuffled, create=True), serve([plan]) as served:
+        everything = replace(request_, matchers=(LabelMatcher(MatchType.NEQ, "nope", "x"),))
+        for request in (request_, everything):
+            assert served.series(request) == served.expected(request)

@@ -16,7 +16,8 @@ class Symbols:
     """All symbols in byte order, by ordinal. Immutable, thread-safe.
 
     `data` is the index-header, symbol k begins (with its length) at `base + positions[k]`. In an index of version 1,
-    where a ref is a byte offset, `ordinals` turns refs into ordinals; `limit` bounds the refs of either version.
+    where a ref is a byte offset, `ordinals` turns refs into ordinals; `limit` bounds the refs of either version, and
+    `in_order` says whether refs ascend as the symbols do.
     """
 
     def __init__(self, data: memoryview, body: int, end: int, version: int, name: str) -> None:
@@ -27,6 +28,7 @@ class Symbols:
         self.base = body
         self.positions: NDArray[np.uint32] = np.empty(count, np.uint32)
         self.limit = count
+        self.in_order = True
         self.kept: Any = None  # a place for what a user of the symbols wants to find again
         self._offsets: NDArray[np.int64] | None = None
         self._ranks: NDArray[np.uint32] | None = None
@@ -42,6 +44,7 @@ class Symbols:
         self.limit = 1 << 32
         in_file_order = [self.text(k) for k in range(len(self.positions))]
         order = sorted(range(len(in_file_order)), key=in_file_order.__getitem__)
+        self.in_order = order == list(range(len(order)))
         self._ranks = np.empty(len(order), np.uint32)
         self._ranks[order] = np.arange(len(order), dtype=np.uint32)
         self.positions = self.positions[order]

@@ -185,13 +185,21 @@ def _decode(
         refs, chunk_start, chunks,
     )  # fmt: skip
     done, kept, labels, taken, decoded, _ = state.tolist()
+    ordinals = header.symbols.ordinals(refs[: 2 * labels].copy(), key)
     columns = Columns(
         label_start[: kept + 1],
-        header.symbols.ordinals(refs[: 2 * labels].copy(), key),
+        ordinals if header.symbols.in_order else _sorted_by_name(label_start[: kept + 1], ordinals),
         chunk_start[: kept + 1],
         chunks[:taken].copy(),
     )
     return status, done, columns, decoded
+
+
+def _sorted_by_name(label_start: NDArray[np.int64], label_refs: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The kernel sorts by ref, which says nothing of the names where version 1 has its symbols in another order."""
+    pairs = label_refs.reshape(-1, 2)
+    series = np.repeat(np.arange(len(label_start) - 1), np.diff(label_start))
+    return np.ascontiguousarray(pairs[np.lexsort((pairs[:, 0], series))]).reshape(-1)
 
 
 def _join_columns(parts: list[Columns]) -> Columns:
