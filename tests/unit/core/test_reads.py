@@ -1,0 +1,364 @@
+"""Reads of byte ranges, and the steps of several blocks side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from storegate.errors import CancelledError, CorruptError, NotFoundError, UnavailableError
+from storegate.query.call import Call
+from storegate.reads import Batch, Fetcher, Lookup, Read, Reader, Work, new_arena
+from storegate.testing.faults import CountingStore, Fault, FaultyStore, HoldingStore, Request, WrappedStore
+from storegate.testing.memory_store import MemoryStore
+
+OBJECTS = {"a": b"0123456789", "b": b"abcdefghij"}
+
+
+class Threads(WrappedStore):
+    """Remembers which threads asked."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.seen: set[int] = set()
+
+    def call(self, request: Request, inner: Callable[[], bytes]) -> bytes:
+        self.seen.add(threading.get_ident())
+        return super().call(request, inner)
+
+
+class CountingCache:
+    """A cache that counts its calls."""
+
+    def __init__(self, items: Mapping[str, bytes]) -> None:
+        self.items = items
+        self.asked: list[list[str]] = []
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        self.asked.append(list(keys))
+        return {key: self.items[key] for key in keys if key in self.items}
+
+    def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
+        raise AssertionError("nothing is kept here")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore(OBJECTS)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def a_read(key: str = "a", offset: int = 0, length: int = 4) -> Read:
+    return Read(key, offset, new_arena(length))
+
+
+def taught(reader: Reader, store: Any, reads: int = 100) -> Reader:
+    """A reader that has seen what a quick store takes."""
+    for _ in range(reads):
+        reader.run([a_read()], Call())
+    return reader
+
+
+# --- reading ---
+
+
+def test_an_arena_has_the_size_asked_for() -> None:
+    assert len(new_arena(5)) == 5
+
+
+def test_a_read_fills_its_buffer(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    read = a_read("b", 2, 3)
+    Reader(store, pool).run([read], Call())
+    assert (read.buffer.tobytes(), read.got) == (b"cde", 3)
+
+
+def test_a_read_past_the_end_gets_what_there_is(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    read = a_read("a", 8, 5)
+    Reader(store, pool).run([read], Call())
+    assert (read.buffer[: read.got].tobytes(), read.got) == (b"89", 2)
+
+
+def test_a_store_that_fills_buffers_is_let_do_so(pool: ThreadPoolExecutor, store: MemoryStore) -> None:
+    wrapped = CountingStore(store)
+    Reader(wrapped, pool).run([a_read()], Call())
+    assert wrapped.requests() == (Request("get_range", "a", 0, 4),)
+
+
+def test_several_reads_all_come(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reads = [a_read("a", i, 1) for i in range(10)]
+    Reader(store, pool).run(reads, Call())
+    assert b"".join(read.buffer.tobytes() for read in reads) == OBJECTS["a"]
+
+
+def test_no_reads_are_done_at_once(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    Reader(store, pool).run([], Call())
+
+
+def test_a_batch_of_no_reads_is_done(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    Reader(store, pool).start([], Call()).wait(Call())
+
+
+def test_a_single_read_is_done_by_the_caller(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    threads = Threads(store)
+    Reader(threads, pool).run([a_read()], Call())
+    assert threads.seen == {threading.get_ident()}
+
+
+def test_several_reads_of_an_unknown_store_go_to_the_pool(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    threads = Threads(store)
+    Reader(threads, pool).run([a_read(), a_read()], Call())
+    assert threading.get_ident() not in threads.seen
+
+
+def test_several_reads_of_a_quick_store_are_done_by_the_caller(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    threads = Threads(store)
+    reader = taught(Reader(threads, pool), threads)
+    reader.run([a_read(), a_read()], Call())
+    assert threads.seen == {threading.get_ident()}
+
+
+def test_reads_of_a_slow_store_wait_side_by_side(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    barrier = threading.Barrier(4, timeout=10)
+
+    class Meeting(WrappedStore):
+        def call(self, request: Request, inner: Callable[[], bytes]) -> bytes:
+            barrier.wait()
+            return inner()
+
+    Reader(Meeting(store), pool).run([a_read() for _ in range(4)], Call())
+
+
+# --- what is known of the store ---
+
+
+def test_an_unknown_store_is_not_taken_for_quick(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reader = Reader(store, pool)
+    assert (reader.immediate, reader.quick(1), reader.quick_lookup) == (False, False, False)
+
+
+def test_a_store_is_found_to_be_quick(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reader = taught(Reader(store, pool), store)
+    assert (reader.immediate, reader.quick(1)) == (True, True)
+
+
+def test_many_reads_of_a_quick_store_are_not_quick(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reader = taught(Reader(store, pool), store)
+    assert not reader.quick(10**9)
+
+
+def test_a_cache_is_found_to_be_quick(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reader = Reader(store, pool)
+    for _ in range(20):
+        reader.looked_up(0.00001)
+    assert reader.quick_lookup
+
+
+def test_a_cache_is_found_to_be_slow_again(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    reader = Reader(store, pool)
+    for seconds in [0.00001] * 20 + [0.05]:
+        reader.looked_up(seconds)
+    assert not reader.quick_lookup
+
+
+# --- errors and ends ---
+
+
+def test_the_error_of_a_read_is_raised(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    with pytest.raises(NotFoundError, match="nothing"):
+        Reader(store, pool).run([a_read(), a_read("nothing")], Call())
+
+
+def test_the_first_error_is_the_one_that_is_raised() -> None:
+    batch = Batch(3)
+    for error in (None, UnavailableError("first"), UnavailableError("second")):
+        batch.finished(error)
+    with pytest.raises(UnavailableError, match="first"):
+        batch.wait(Call())
+
+
+def test_an_error_ends_the_wait_for_the_others(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    holding = HoldingStore(store, key="a")
+    with pytest.raises(NotFoundError):
+        Reader(holding, pool).run([a_read("a"), a_read("nothing")], Call())
+    holding.release()
+
+
+def test_reads_that_have_not_begun_are_left_out_after_an_error(store: MemoryStore) -> None:
+    counting = CountingStore(store)
+    with ThreadPoolExecutor(1) as pool:
+        batch = Reader(counting, pool).start([a_read("nothing"), *(a_read() for _ in range(9))], Call())
+    with pytest.raises(NotFoundError):
+        batch.wait(Call())
+    assert counting.count() == 1
+
+
+def test_an_error_that_is_no_storegate_error_comes_through(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    faulty = FaultyStore(store, Fault(error=RuntimeError("unforeseen")))
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        Reader(faulty, pool).run([a_read(), a_read()], Call())
+
+
+def test_cancelling_ends_the_wait_for_reads(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    holding, call = HoldingStore(store), Call()
+    reader = Reader(holding, pool)
+    running = pool.submit(reader.run, [a_read(), a_read()], call)
+    assert holding.reached.wait(10)
+    call.cancel()
+    assert isinstance(running.exception(10), CancelledError)
+    holding.release()
+
+
+def test_reads_of_a_cancelled_call_are_not_done(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    counting, call = CountingStore(store), Call()
+    call.cancel()
+    with pytest.raises(CancelledError):
+        Reader(counting, pool).run([a_read()], call)
+    assert counting.count() == 0
+
+
+# --- steps of several blocks ---
+
+
+def looking_up(*keys: str) -> Work[dict[str, bytes]]:
+    found = yield Lookup(list(keys))
+    return {key: found[key] for key in keys if key in found}
+
+
+def reading(*reads: Read) -> Work[list[bytes]]:
+    yield list(reads)
+    return [read.buffer.tobytes() for read in reads]
+
+
+def giving(value: Any) -> Work[Any]:
+    return value
+    yield
+
+
+def failing(error: Exception, steps: int = 0) -> Work[None]:
+    for _ in range(steps):
+        yield Lookup(["k"])
+    raise error
+
+
+@pytest.fixture
+def cache() -> CountingCache:
+    return CountingCache({"k": b"1", "l": b"2"})
+
+
+@pytest.fixture
+def fetcher(store: MemoryStore, pool: ThreadPoolExecutor, cache: CountingCache) -> Fetcher:
+    return Fetcher(Reader(store, pool), cache, Call())
+
+
+def test_work_that_needs_nothing_gives_its_value(fetcher: Fetcher) -> None:
+    assert fetcher.drive([("A", giving(1)), ("B", giving(2))]) == [1, 2]
+
+
+def test_no_work_gives_nothing(fetcher: Fetcher) -> None:
+    assert fetcher.drive([]) == []
+
+
+def test_values_come_in_the_order_of_the_works(fetcher: Fetcher) -> None:
+    works: list[Any] = [("A", looking_up("k")), ("B", giving(2)), ("C", reading(a_read()))]
+    assert fetcher.drive(works) == [{"k": b"1"}, 2, [b"0123"]]
+
+
+def test_lookups_of_all_blocks_are_one_call(fetcher: Fetcher, cache: CountingCache) -> None:
+    fetcher.drive([("A", looking_up("k", "m")), ("B", looking_up("l"))])
+    assert cache.asked == [["k", "m", "l"]]
+
+
+def test_keys_that_are_absent_are_left_out(fetcher: Fetcher) -> None:
+    assert fetcher.drive([("A", looking_up("k", "m"))]) == [{"k": b"1"}]
+
+
+def test_reads_of_all_blocks_wait_side_by_side(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    barrier = threading.Barrier(2, timeout=10)
+
+    class Meeting(WrappedStore):
+        def call(self, request: Request, inner: Callable[[], bytes]) -> bytes:
+            barrier.wait()
+            return inner()
+
+    fetcher = Fetcher(Reader(Meeting(store), pool), None, Call())
+    assert fetcher.drive([("A", reading(a_read("a"))), ("B", reading(a_read("b")))]) == [[b"0123"], [b"abcd"]]
+
+
+def test_a_round_serves_lookups_and_reads(fetcher: Fetcher, cache: CountingCache) -> None:
+    works: list[Any] = [("A", looking_up("k")), ("B", reading(a_read())), ("C", looking_up("l"))]
+    fetcher.drive(works)
+    assert len(cache.asked) == 1
+
+
+def test_without_a_cache_nothing_is_found(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+    assert Fetcher(Reader(store, pool), None, Call()).drive([("A", looking_up("k"))]) == [{}]
+
+
+def test_without_lookups_the_cache_is_not_asked(fetcher: Fetcher, cache: CountingCache) -> None:
+    fetcher.drive([("A", reading(a_read()))])
+    assert cache.asked == []
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_an_error_is_given_the_name_of_its_block(fetcher: Fetcher, steps: int) -> None:
+    error = CorruptError("damage")
+    with pytest.raises(CorruptError) as raised:
+        fetcher.drive([("A", looking_up("k")), ("B", failing(error, steps))])
+    assert raised.value.block == "B"
+
+
+def test_an_error_that_names_a_block_keeps_it(fetcher: Fetcher) -> None:
+    error = CorruptError("damage")
+    error.block = "C"
+    with pytest.raises(CorruptError) as raised:
+        fetcher.drive([("B", failing(error))])
+    assert raised.value.block == "C"
+
+
+def test_a_cancelled_call_begins_no_work(fetcher: Fetcher) -> None:
+    begun = []
+
+    def work() -> Work[None]:
+        begun.append(1)
+        yield Lookup(["k"])
+
+    fetcher.call.cancel()
+    with pytest.raises(CancelledError):
+        fetcher.drive([("A", work())])
+    assert begun == []
+
+
+def test_a_call_that_is_cancelled_on_the_way_asks_for_nothing_more(fetcher: Fetcher, cache: CountingCache) -> None:
+    def work() -> Work[None]:
+        yield Lookup(["k"])
+        fetcher.call.cancel()
+        yield Lookup(["l"])
+
+    with pytest.raises(CancelledError):
+        fetcher.drive([("A", work())])
+    assert cache.asked == [["k"]]
+
+
+def test_what_a_lookup_takes_is_measured(fetcher: Fetcher) -> None:
+    for _ in range(50):
+        fetcher.drive([("A", looking_up("k"))])
+    assert fetcher.reader.quick_lookup
+
+
+def test_a_quick_fetcher_needs_a_quick_cache_and_a_quick_store(fetcher: Fetcher, store: MemoryStore) -> None:
+    taught(fetcher.reader, store)
+    before = fetcher.quick(1)
+    for _ in range(50):
+        fetcher.drive([("A", looking_up("k"))])
+    assert (before, fetcher.quick(1)) == (False, True)
