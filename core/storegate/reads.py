@@ -148,7 +148,11 @@ class Reader:
 
     def _one(self, read: Read) -> None:
         started = time.perf_counter()
-        read.got = self._read_into(read.key, read.offset, read.buffer)
+        try:
+            read.got = self._read_into(read.key, read.offset, read.buffer)
+        except StoregateError as error:
+            error.block = error.block or read.key.partition("/")[0]  # keys begin with the block's folder
+            raise
         spent = time.perf_counter() - started - read.got / self.COPY_BYTES_PER_SECOND
         more = max(spent, 0.0) - self._seconds
         # Down fast, up slowly: threads that wait for the interpreter make some reads look slow.

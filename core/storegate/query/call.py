@@ -54,7 +54,8 @@ class Call:
                 raise CancelledError("the caller cancelled the request")
             self._waiting.append(event)
         try:
-            event.wait(self.remaining())
+            while not event.wait(self.remaining()):
+                self.check()  # a wait may end a moment before the deadline: then wait for the rest
         finally:
             with self._lock:
                 self._waiting.remove(event)

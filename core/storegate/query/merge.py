@@ -9,6 +9,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from storegate.block.block import Block
+from storegate.errors import CorruptError
+from storegate.kernels import explain
 from storegate.kernels.merge import merge_labels
 from storegate.query.select import SelectedSeries
 
@@ -42,8 +45,8 @@ def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeri
     files: list[tuple[int, int]] = []
     tables = []
     for part in parts:
-        tables.append(_numbered(part.chunks, len(keys)))
         block = part.block
+        tables.append(_numbered(part.chunks, len(keys), block))
         known = block.meta.chunk_max_size
         # Raw chunks stay within about a kilobyte, and chunk_max_size is no maximum, only a hint.
         guess = min(chunk_size, max(known, 1024)) if 0 < known else chunk_size
@@ -79,8 +82,13 @@ def _order(
     return order, first
 
 
-def _numbered(chunks: NDArray[np.int64], first_file: int) -> NDArray[np.int64]:
+def _numbered(chunks: NDArray[np.int64], first_file: int, block: Block) -> NDArray[np.int64]:
     """Chunk refs hold the segment's position in the block; make it a position among the files of all blocks."""
+    if len(chunks) and int(chunks[:, 2].max()) >> _FILE_BITS >= len(block.segments):
+        error = CorruptError(explain(19), object=block.index_key)  # else it would be a file of the next block
+        error.block = block.meta.ulid
+        error.stage = "chunks"
+        raise error
     if first_file and len(chunks):
         chunks[:, 2] += first_file << _FILE_BITS
     return chunks

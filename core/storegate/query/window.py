@@ -19,6 +19,9 @@ from storegate.reads import Batch, Read, Reader, new_arena
 from storegate.types import Partitioner
 
 MAX_CHUNK = 1 << 30
+PROBE = 32
+"""Bytes that tell the length of a chunk, of which not even that was read."""
+_LOW32 = 0xFFFFFFFF
 _EMPTY = memoryview(b"")
 
 
@@ -152,25 +155,40 @@ class Window:
         self._context.stats.add(chunks_touched=m, chunks_touched_size_sum=int(state[2]))
 
     def _refetch(self, i: int, need: int, places: NDArray[np.int64]) -> None:
-        """Read one chunk again that is longer than was guessed, and put it behind the others."""
+        """Read chunk i again, which is longer than was guessed, and with it all others that their reads cut off."""
         context = self._context
-        have = int(places[i, 1] - places[i, 0])
-        key = int(self._rows[i, 2])
-        size = int(context.merged.files[key >> 32, 1])
-        offset = key & 0xFFFFFFFF
-        if need <= have or need > MAX_CHUNK or (size and offset + have >= size):
-            raise self._corrupt(22, i)
-        context.limits.charge(need, "fetching chunks")
+        needs = {i: need}
+        for last in self._order[np.append(self._table[1:, 0], self.chunks) - 1].tolist():
+            if missing := _missing(self._arena, places[last]):
+                needs[last] = missing
+        for chunk, size in needs.items():
+            self._check_claim(chunk, size, int(places[chunk, 1] - places[chunk, 0]))
+        total = sum(needs.values())
+        context.limits.charge(total, "fetching chunks")
         at = len(self._arena)
-        arena = new_arena(at + need)
+        arena = new_arena(at + total)
         arena[:at] = self._arena
-        read = Read(context.merged.keys[key >> 32], offset, arena[at:])
-        context.reader.run([read], context.call)
-        if read.got <= have:
-            raise self._corrupt(22, i)
+        reads = []
+        for chunk, size in needs.items():
+            key = int(self._rows[chunk, 2])
+            reads.append(Read(context.merged.keys[key >> 32], key & _LOW32, arena[at : at + size]))
+            at += size
+        context.reader.run(reads, context.call)
+        at = len(self._arena)
+        for chunk, read in zip(needs, reads, strict=True):
+            if read.got <= places[chunk, 1] - places[chunk, 0]:
+                raise self._corrupt(22, chunk)
+            places[chunk] = (at, at + read.got)
+            at += len(read.buffer)
         self._arena = arena
-        places[i] = (at, at + read.got)
-        context.stats.add(chunks_refetches=1, chunks_fetched=1, chunks_fetched_size_sum=need)
+        context.stats.add(chunks_refetches=len(reads), chunks_fetched=len(reads), chunks_fetched_size_sum=total)
+
+    def _check_claim(self, chunk: int, need: int, have: int) -> None:
+        """Whether a chunk that says it takes `need` bytes can be true; a probe for its length is always allowed."""
+        key = int(self._rows[chunk, 2])
+        left = int(self._context.merged.files[key >> 32, 1]) - (key & _LOW32)  # negative where the size is unknown
+        if need <= have or need > MAX_CHUNK or 0 <= left <= (have if need == PROBE else need - 1):
+            raise self._corrupt(22, chunk)
 
     # --- folding and writing ---
 
@@ -216,5 +234,19 @@ class Window:
         number = key >> 32
         name = names[number] if 0 <= number < len(names) else "chunks"
         error = CorruptError(explain(status) + detail, object=name, offset=key & 0xFFFFFFFF)
+        error.block = name.partition("/")[0]
         error.stage = "chunks"
         return error
+
+
+def _missing(arena: memoryview, place: NDArray[np.int64]) -> int:
+    """Bytes that a chunk takes, when the place that it was read to is too short; 0 when it is not."""
+    start, end = place.tolist()
+    length = shift = 0
+    for at in range(start, min(end, start + 5)):
+        length |= (arena[at] & 0x7F) << shift
+        shift += 7
+        if arena[at] < 0x80:
+            need = at + 1 - start + 1 + length + 4
+            return need if need > end - start else 0
+    return PROBE if end < start + 5 else 0  # a length that goes on is damage, not a cut

@@ -100,3 +100,17 @@ def test_cancelling_leaves_an_event_alone_that_was_waited_for_before() -> None:
     event.clear()
     call.cancel()
     assert not event.is_set()
+
+
+def test_a_wait_that_ends_a_moment_too_soon_goes_on_to_the_deadline() -> None:
+    class Hasty(threading.Event):
+        waits = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waits += 1
+            return super().wait(0.0 if self.waits < 3 else timeout)
+
+    event = Hasty()
+    with pytest.raises(DeadlineError):
+        Call(deadline=time.monotonic() + 0.05).wait(event)
+    assert event.waits > 2

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from storegate.errors import CorruptError
 from storegate.query.merge import MergedSeries, merge_series
 from storegate.query.select import SelectedSeries
 
@@ -21,7 +22,8 @@ def part(
 ) -> SelectedSeries:  # fmt: skip
     """A block's series; label sets are texts, as one label `x` each."""
     block: Any = SimpleNamespace(
-        meta=SimpleNamespace(chunk_max_size=known),
+        meta=SimpleNamespace(chunk_max_size=known, ulid=name),
+        index_key=f"{name}/index",
         segments=[f"{name}/{i}" for i in range(segments)],
         segment_sizes=sizes or [100] * segments,
     )
@@ -80,6 +82,13 @@ def test_segments_are_numbered_through_all_blocks() -> None:
     two = part(["b"], [[(0, 9, 8, 0)]], segments=1, name="B")
     merged = merge_series([one, two], 16)
     assert [merged.keys[ref >> 32] for ref in merged.chunks[:, 2].tolist()] == ["A/1", "B/0"]
+
+
+def test_a_segment_that_a_block_does_not_have_is_no_segment_of_the_next_block() -> None:
+    one, two = part(["a"], [[(0, 9, 1 << 32 | 8, 0)]], name="A"), part(["b"], [[(0, 9, 8, 0)]], name="B")
+    with pytest.raises(CorruptError, match="A/index: a chunk ref names an unknown segment") as raised:
+        merge_series([one, two], 16)
+    assert (raised.value.block, raised.value.stage) == ("A", "chunks")
 
 
 def test_offsets_inside_segments_stay() -> None:

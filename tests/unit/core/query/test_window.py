@@ -10,6 +10,7 @@ import pytest
 from storegate.errors import CancelledError, CorruptError, LimitError, NotFoundError, StoregateError, UnavailableError
 from storegate.query.call import Call
 from storegate.query.request import Aggregate
+from storegate.kernels import coalesce
 from storegate.testing.chunks import decode_xor
 from storegate.testing.crc32c import crc32c
 from storegate.testing.faults import Fault, FaultyStore, HoldingStore
@@ -81,6 +82,40 @@ def test_chunks_are_charged_before_they_are_read(make_engine: Any) -> None:
     assert engine.store.count("get_range", CHUNKS) == 0
 
 
+def test_all_chunks_of_a_window_that_were_cut_off_are_read_again_together(make_engine: Any) -> None:
+    engine = make_engine(settings=TINY)
+    engine.shared.partitioner.partition = lambda starts, ends: coalesce(starts, ends, 0)
+    series = [({"a": str(n)}, samples(120)) for n in range(9)]
+    engine.add(series, samples_per_chunk=20)
+    latest = {"min_time": 15_000 * 100, "max_time": 15_000 * 119}
+    engine.be_quick()
+    found = engine.series("a=~[0-9]", **latest)
+    assert [s for one in found for chunk in one.chunks for s in decode_xor(chunk.raw.data)] == samples(120)[100:] * 9
+    assert engine.finished.stats[0].chunks_refetches == 9
+    assert engine.store.count("get_range", CHUNKS) == 9 + 9
+
+
+@pytest.mark.parametrize("size", [0, None], ids=["known", "unknown"])
+def test_a_length_that_was_cut_off_is_read_again(make_engine: Any, size: int | None) -> None:
+    engine = make_engine(settings={"query": {"chunk_size": 1}})
+    block = engine.add([({"a": "1"}, samples(120))])
+    if size is None:
+        block.segment_sizes = (None,)
+    (series,) = engine.series("a=1")
+    assert decode_xor(series.chunks[0].raw.data) == samples(120)
+    assert engine.finished.stats[0].chunks_refetches == 2
+
+
+def test_a_chunk_that_claims_more_than_its_segment_holds_is_not_read_again(make_engine: Any) -> None:
+    engine = make_engine(settings=TINY)
+    block = engine.add([({"a": "1"}, samples(100))])
+    spoil(engine, segment_of(block), lambda data: data.__setitem__(slice(8, 11), b"\xff\xff\x7f"))
+    with pytest.raises(CorruptError, match="goes past the end of its segment") as raised:
+        engine.series("a=1")
+    assert raised.value.block == block.meta.ulid
+    assert engine.store.count("get_range", CHUNKS) == 1
+
+
 def test_a_wrong_checksum_names_segment_and_offset(engine: Any) -> None:
     block = engine.add([({"a": "1"}, samples(10))])
     spoil(engine, segment_of(block), lambda data: data.__setitem__(15, data[15] ^ 1))
@@ -140,6 +175,7 @@ def test_errors_of_the_store_come_through_with_their_stage(
     with pytest.raises(expected) as raised:
         engine.series("a=1")
     assert raised.value.stage == "chunks"
+    assert raised.value.block == next(iter(engine.catalog.snapshot().blocks))
 
 
 def test_damage_has_the_stage_of_chunks(engine: Any) -> None:
