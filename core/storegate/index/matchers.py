@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import re2
@@ -62,12 +63,13 @@ class Matcher:
             if re.search(r"(?<!\\)(\\\\)*\\C", pattern):
                 raise re2.error(r"invalid escape sequence: \C")
             self._regex = re2.compile(pattern, _OPTIONS)
-            if not _NOT_JOINABLE.search(pattern):
-                self._joined = re2.compile("\\x00(?:" + pattern + ")\\x01", _OPTIONS)
         except re2.error as error:
             text = error.args[0] if error.args else error
             reason = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
             raise InvalidRequestError(f"matcher {self}: error parsing regexp: {reason}") from None
+        if not _NOT_JOINABLE.search(pattern):
+            with suppress(re2.error):  # it was almost too large before
+                self._joined = re2.compile("\\x00(?:" + pattern + ")\\x01", _OPTIONS)
         literals = finite_set(pattern)
         if literals is not None:
             self.set_matches = tuple(literal.encode("utf-8", "surrogateescape") for literal in literals)

@@ -21,17 +21,27 @@ Runs = NDArray[np.int64]
 
 
 def fetch_entries(
-    ulid: str, key: str, header: IndexHeader, refs: NDArray[np.uint32], estimate: int, access: Access
+    ulid: str,
+    key: str,
+    header: IndexHeader,
+    refs: NDArray[np.uint32],
+    estimate: int,
+    access: Access,
+    *,
+    anew: bool = False,
 ) -> Work[tuple[memoryview | bytes, Runs]]:
-    """Bytes that hold the entries of ascending `refs`, as far as `estimate` bytes each, from cache or bucket."""
+    """Bytes that hold the entries of ascending `refs`, as far as `estimate` bytes each, from cache or bucket.
+
+    `anew` passes by what is at hand, and keeps what the bucket has instead.
+    """
     end = header.series[1]
     whole = access.whole.get(ulid)
-    if whole is not None:
+    if whole is not None and not anew:
         arena = whole[1][: end - whole[0]]
         return arena, np.array([[whole[0], end, 0]], np.int64)
     pages = _pages_of(refs, header.scale, estimate, end)
     found: dict[int, bytes] = {}
-    if access.cache.keeps("Series"):
+    if access.cache.keeps("Series") and not anew:
         keys = {page: access.cache.page_key(ulid, page) for page in pages}
         values = yield Lookup(list(keys.values()))
         for page, cache_key in keys.items():

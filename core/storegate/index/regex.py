@@ -69,14 +69,21 @@ def _alternation(pattern: str, at: int, depth: int) -> tuple[list[str], int]:
 
 def _concatenation(pattern: str, at: int, depth: int) -> tuple[list[str], int]:
     strings = [""]
+    literal: list[str] = []  # what all strings go on with; joined late, for patterns may be long
     while at < len(pattern) and pattern[at] not in "|)":
         choices, at = _atom(pattern, at, depth)
         if at < len(pattern) and pattern[at] in "*+?{":
             raise _NotFinite
+        if len(choices) == 1:
+            literal += choices
+            continue
         if len(strings) * len(choices) > MAX_SET:
             raise _NotFinite
-        strings = [a + b for a in strings for b in choices]
-    return strings, at
+        text = "".join(literal)
+        literal.clear()
+        strings = [a + text + b for a in strings for b in choices]
+    text = "".join(literal)
+    return [a + text for a in strings], at
 
 
 def _atom(pattern: str, at: int, depth: int) -> tuple[list[str], int]:

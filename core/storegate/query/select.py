@@ -132,10 +132,12 @@ def _goes_on(previous: Columns | None, columns: Columns, merge: Overlay) -> bool
 
 def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access) -> Work[Columns]:
     """Columns of the series at `refs` that have a chunk in the time range, fetching what the estimate left out."""
-    estimate = _estimate(block, wanted)
+    estimate, anew = _estimate(block, wanted), False
     parts: list[Columns] = []
     while len(refs):
-        arena, runs = yield from fetch_entries(block.meta.ulid, block.index_key, header, refs, estimate, access)
+        arena, runs = yield from fetch_entries(
+            block.meta.ulid, block.index_key, header, refs, estimate, access, anew=anew
+        )
         places = np.empty((len(refs), 2), np.int64)
         if (bad := kernel.locate(refs, header.scale, runs, places)) >= 0:
             raise CorruptError(explain(SHORT), object=block.index_key, offset=int(refs[bad]) * header.scale)
@@ -145,8 +147,12 @@ def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted
         if status == 0:
             break
         at = int(refs[done]) * header.scale
-        estimate, previous = _needed(arena, places[done], estimate), estimate
-        if status != SHORT or at + estimate > header.series[1] or estimate <= previous:
+        longer = _needed(arena, places[done], estimate)
+        if status == SHORT and at + longer <= header.series[1]:
+            estimate = longer
+        elif not anew:
+            anew = True  # perhaps the cache holds damaged pages: the bucket has the last word, and replaces them
+        else:
             raise CorruptError(explain(status), object=block.index_key, offset=at)
         access.stats.add(series_refetches=1)
         refs = refs[done:]

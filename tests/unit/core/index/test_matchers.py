@@ -147,6 +147,17 @@ def test_deeply_nested_patterns_are_matched():
     assert made(RE, "(" * 500 + "a" + ")" * 500).matches(b"a")
 
 
+def test_a_pattern_that_is_almost_too_large_is_matched_value_by_value(monkeypatch):
+    def compile_(pattern, options):
+        if pattern.startswith("\\x00"):
+            raise re2.error("pattern too large - compile failed")
+        return re2_compile(pattern, options)
+
+    re2_compile = re2.compile
+    monkeypatch.setattr(re2, "compile", compile_)
+    assert len(made(RE, "a.*").positive_indexes(VALUES)) == len([text for text in POOL if text.startswith("a")])
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "named"),
     [

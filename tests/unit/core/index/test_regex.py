@@ -116,3 +116,8 @@ def test_deep_nesting_is_no_plain_set():
 )
 def test_literal_prefixes_are_seen(pattern, prefix):
     assert literal_prefix(pattern) == prefix
+
+
+def test_long_literals_stay_whole():
+    long = "a" * 5000
+    assert finite_set(f"{long}[bc]{long}") == (f"{long}b{long}", f"{long}c{long}")

@@ -9,7 +9,7 @@ import pytest
 from storegate.errors import CorruptError, LimitError
 from storegate.index import expand, pages
 from storegate.query.request import Shard
-from storegate.testing.faults import Fault, FaultyStore, shorten
+from storegate.testing.faults import Fault, FaultyStore, flip, shorten
 from storegate_proto.store.storepb.rpc_pb2 import SeriesResponse
 
 
@@ -147,6 +147,36 @@ def test_entries_longer_than_the_estimate_are_read_again(make_engine: Any, monke
     stream.close()
     assert [len(frame.series.chunks) for frame in answer] == [50] * 4
     assert stream.stats.series_refetches > 0
+
+
+def test_damaged_pages_in_the_cache_are_replaced_by_those_of_the_bucket(engine: Any, up: Any) -> None:
+    engine.add(up(3))
+    expected = engine.labels("n!=")
+    for key, value in engine.cache.items.items():
+        if key.startswith("S:"):
+            engine.cache.items[key] = bytes(len(value) - 30) + value[-30:]
+    kept = dict(engine.cache.items)
+    assert engine.labels("n!=") == expected
+    assert engine.cache.items != kept
+    engine.store.reset()
+    assert engine.labels("n!=") == expected
+    assert engine.store.count("*", "*/index") == 0
+
+
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+def test_an_entry_that_comes_damaged_is_read_once_more(
+    make_engine: Any, up: Any, monkeypatch: pytest.MonkeyPatch, times: int | None
+) -> None:
+    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    pages_of_entries = Fault(key="*/index", first=2, times=times, change=flip(25))  # the first read is of postings
+    engine = make_engine(wrap=lambda store: FaultyStore(store, pages_of_entries))
+    engine.add(up(3))
+    if times:
+        assert len(engine.labels("n!=")) == 3
+    else:
+        with pytest.raises(CorruptError, match="series entry"):
+            engine.labels("n!=")
+    assert engine.store.count("get_range", "*/index") == 3
 
 
 def test_an_index_that_ends_early_is_an_error_about_the_index(make_engine: Any, up: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from storegate.errors import CancelledError, CorruptError, LimitError, NotFoundError, StoregateError, UnavailableError
+from storegate.kernels import coalesce
 from storegate.query.call import Call
 from storegate.query.request import Aggregate
-from storegate.kernels import coalesce
 from storegate.testing.chunks import decode_xor
 from storegate.testing.crc32c import crc32c
 from storegate.testing.faults import Fault, FaultyStore, HoldingStore
