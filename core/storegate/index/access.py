@@ -28,7 +28,6 @@ class Access:
     metrics: Metrics
     tenant: str
     charge: Callable[[int, str], None]
-    series_size: int = 65536
     lazy: bool = False
     max_key_series_ratio: float = 100.0
     whole: dict[str, tuple[int, memoryview]] = field(default_factory=dict)

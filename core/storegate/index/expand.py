@@ -41,11 +41,19 @@ def digest_of(matchers: Sequence[Matcher]) -> str:
 
 
 def expand_postings(
-    ulid: str, key: str, header: IndexHeader, matchers: Sequence[Matcher], digest: str, access: Access
+    ulid: str,
+    key: str,
+    header: IndexHeader,
+    matchers: Sequence[Matcher],
+    digest: str,
+    access: Access,
+    *,
+    series_size: int,
 ) -> Work[Expanded]:
     """The series of one block that pass the matchers; none when there are no matchers.
 
-    `key` is the index in the bucket. Expanded postings are kept under `digest`, unless matchers were left over.
+    `key` is the index in the bucket. Expanded postings are kept under `digest`, unless matchers were left over, which
+    depends on what reading a series costs: `series_size` bytes.
     """
     if not matchers:
         return Expanded(NO_REFS)
@@ -66,7 +74,7 @@ def expand_postings(
         eager = [group for group in groups if not group.everything]
         everything = all_postings(header) if all(group.inverted for group in eager) else None
         if access.lazy and everything is None:
-            eager, lazy = split_lazy(eager, access)
+            eager, lazy = split_lazy(eager, series_size, access)
         refs = yield from _combine(ulid, key, header, eager, everything, access)
     if not lazy:
         cache.put("ExpandedPostings", access.tenant, {expanded_key: encode_postings(refs)})

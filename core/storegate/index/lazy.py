@@ -13,9 +13,8 @@ MATCH_RATIO = 0.5
 """Share of the series that a further matcher is taken to keep."""
 
 
-def split_lazy(groups: Sequence[Group], access: Access) -> tuple[list[Group], tuple[Matcher, ...]]:
-    """The groups to read, and the matchers of the others, to be tested on each series."""
-    size = access.series_size
+def split_lazy(groups: Sequence[Group], size: int, access: Access) -> tuple[list[Group], tuple[Matcher, ...]]:
+    """The groups to read, and the matchers of the others, to be tested on each series; one takes about `size` bytes."""
     ordered = sorted(groups, key=lambda group: (group.cardinality, group.name))
     first = next((i for i, group in enumerate(ordered) if not group.inverted), len(ordered))
     if size <= 0 or len(ordered) < 2 or first >= len(ordered) - 1:

@@ -60,7 +60,6 @@ class Query:
             metrics=shared.metrics,
             tenant=self.tenant,
             charge=self.limits.charge,
-            series_size=settings.query.series_size,
             lazy=settings.query.lazy_expanded_postings,
             max_key_series_ratio=settings.query.max_key_series_ratio,
         )

@@ -79,7 +79,11 @@ def expand_block(
     limits: Limits,
 ) -> Work[Expansion]:  # fmt: skip
     """The refs that a block has for the matchers, cut to the request's limit, and the matchers left to test."""
-    expanded = yield from expand_postings(block.meta.ulid, block.index_key, header, matchers, digest, access)
+    known = block.meta.series_max_size
+    size = known if 0 < known < wanted.series_size else wanted.series_size
+    expanded = yield from expand_postings(
+        block.meta.ulid, block.index_key, header, matchers, digest, access, series_size=size
+    )
     refs = refs_in_range(expanded.refs, header, block.index_key)
     if not expanded.lazy:
         if 0 < wanted.limit < len(refs):

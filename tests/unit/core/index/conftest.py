@@ -115,7 +115,7 @@ class Index:
         """The postings that matchers select."""
         matchers = tuple(matcher(one) if isinstance(one, str) else one for one in wanted)
         access = access or self.access()
-        work = expand_postings(ULID, KEY, self.header, matchers, digest_of(matchers), access)
+        work = expand_postings(ULID, KEY, self.header, matchers, digest_of(matchers), access, series_size=65_536)
         return self.drive(work, access, executor)
 
     def numbers(self, *wanted: str | Matcher, **options: Any) -> list[int]:

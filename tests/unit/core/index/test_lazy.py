@@ -34,10 +34,10 @@ def index(make_index):
 
 def split(index, matcher, *texts, size=100, ratio=100.0):
     """(names of the groups to read, texts of the matchers left over)."""
-    access = index.access(Metrics(CollectorRegistry()), series_size=size, max_key_series_ratio=ratio, lazy=True)
+    access = index.access(Metrics(CollectorRegistry()), max_key_series_ratio=ratio, lazy=True)
     groups = posting_groups(index.header, [matcher(text) for text in texts])
     assert groups is not None
-    eager, lazy = split_lazy(groups, access)
+    eager, lazy = split_lazy(groups, size, access)
     return [group.name.decode() for group in eager], [str(m) for m in lazy], access
 
 
@@ -103,7 +103,7 @@ def test_the_split_is_that_of_the_description(index, positive, size, ratio):
     groups = posting_groups(index.header, matchers)
     assert groups is not None
     groups = [group for group in groups if not group.everything]
-    eager, lazy = split_lazy(groups, index.access(series_size=size, max_key_series_ratio=ratio))
+    eager, lazy = split_lazy(groups, size, index.access(max_key_series_ratio=ratio))
     assert {group.name for group in eager} == described(groups, size, ratio)
     assert {m.name for m in lazy} == {group.name for group in groups} - {group.name for group in eager}
 

@@ -212,6 +212,17 @@ def test_lazy_matchers_are_tested_on_the_series(make_engine: Any) -> None:
     assert engine.sample("thanos_bucket_store_lazy_expanded_postings_total") == 1
 
 
+@pytest.mark.parametrize(("stats", "lazy"), [(True, 1), (False, 0)])
+def test_what_is_left_to_a_scan_depends_on_the_size_of_the_blocks_series(
+    make_engine: Any, stats: bool, lazy: int
+) -> None:
+    engine = make_engine(settings={"query": {"lazy_expanded_postings": True}})
+    series = [({"few": f"{n // 3}", "n": f"{n:03}", "wide": "xyz"[n % 3]}, minutes(0)) for n in range(300)]
+    engine.add(series, index_stats=stats)
+    assert len(engine.labels("few=7", "wide!=y")) == 2
+    assert engine.sample("thanos_bucket_store_lazy_expanded_postings_total") == lazy
+
+
 def test_series_that_lazy_matchers_refuse_do_not_count_against_the_limit(make_engine: Any) -> None:
     engine = make_engine(settings={"limits": {"series": 1}, "query": LAZY})
     engine.add([({"few": f"{n // 3}", "n": f"{n:03}", "wide": "xyz"[n % 3]}, minutes(0)) for n in range(300)])
