@@ -190,9 +190,10 @@ def test_a_quarantined_block_is_served_once_it_is_whole_again(start_store: Any, 
 
 def test_a_query_that_meets_a_corrupt_chunk_fails_and_names_segment_and_offset(store: Any, damaged: Damaged) -> None:
     code, text = failure_of(store, "chunk_second")
-    segment = f"{damaged.blocks['chunk'].ulid}/chunks/000001"
+    ulid = damaged.blocks["chunk"].ulid
+    what = f"{ulid}/chunks/000001: the checksum of a chunk does not match (at offset {damaged.offset})"
     assert code is grpc.StatusCode.UNKNOWN
-    assert text == f"{segment}: the checksum of a chunk does not match (at offset {damaged.offset})"
+    assert text == f"receive series from {ulid}: {what}"
 
 
 def test_a_query_that_needs_a_missing_segment_fails_and_names_it(store: Any, damaged: Damaged) -> None:
