@@ -28,6 +28,9 @@ SMALL = {
     "stream.CHUNKS_PER_BLOCK": 1,
     "stream.AHEAD": 2,
     "stream.READ_AHEAD_BYTES": 100,
+    "window.WINDOW_BYTES": 150,
+    "select.STRETCH": 100,
+    "select.STRETCH_ENTRIES": 1,
 }
 ON_THREADS = {"reader.HANDOVER_SECONDS": -1.0, "reader.INLINE_SECONDS": -1.0}
 

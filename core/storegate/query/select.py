@@ -23,6 +23,10 @@ from storegate.query.limits import Limits
 from storegate.query.request import Shard
 from storegate.reads import Work
 
+STRETCH = 64 << 20
+STRETCH_ENTRIES = 100
+"""Bytes of the index that are held at once, or so many entries where they lie far from one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -136,6 +140,20 @@ def _goes_on(previous: Columns | None, columns: Columns, merge: Overlay) -> bool
 
 def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access) -> Work[Columns]:
     """Columns of the series at `refs` that have a chunk in the time range, fetching what the estimate left out."""
+    parts: list[Columns] = []
+    begin = 0
+    while begin < len(refs):
+        # Gaps between entries are read over, so that a stretch of the index may cost as much as it is long.
+        reach = np.searchsorted(refs, np.int64(int(refs[begin]) + STRETCH // header.scale))
+        end = max(int(reach), begin + STRETCH_ENTRIES)
+        parts += yield from _decode_stretch(block, header, refs[begin:end], wanted, access)
+        begin = end
+    return _join_columns(parts)
+
+
+def _decode_stretch(
+    block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access
+) -> Work[list[Columns]]:
     estimate, anew = _estimate(block, wanted), False
     parts: list[Columns] = []
     while len(refs):
@@ -160,7 +178,7 @@ def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted
             raise CorruptError(explain(status), object=block.index_key, offset=at)
         access.stats.add(series_refetches=1)
         refs = refs[done:]
-    return _join_columns(parts)
+    return parts
 
 
 def _estimate(block: Block, wanted: Wanted) -> int:

@@ -19,6 +19,8 @@ from storegate.reads import Batch, Read, Reader, new_arena
 from storegate.types import Partitioner
 
 MAX_CHUNK = 1 << 30
+WINDOW_BYTES = 64 << 20
+"""A window that would read more, gaps and all, gets fewer series, but one at least."""
 PROBE = 32
 """Bytes that tell the length of a chunk, of which not even that was read."""
 _LOW32 = 0xFFFFFFFF
@@ -41,21 +43,14 @@ class WindowContext:
 class Window:
     """Series from `order[begin]` on: at most `series`, fewer once they hold `chunks` chunks. Not thread-safe.
 
-    `start` begins the reads, `finish` waits and measures, `write` gives bytes.
+    `start` begins the reads, `finish` waits and measures, `write` gives bytes. `start` settles `series` and `end`:
+    where wanted chunks lie far from one another, and gaps are read over, fewer series keep the window small.
     """
 
     def __init__(self, context: WindowContext, begin: int, series: int, chunks: int) -> None:
         self._context = context
-        merged = context.merged
-        leaders = np.empty(series, np.int64)
-        groups = np.empty(series + 1, np.int64)
-        gather = (merged.order, merged.first, begin, series, chunks, merged.chunk_start, leaders, groups)
-        self.end, self.series, self.chunks = kernel.gather_chunks(*gather, None)
-        index = np.empty(self.chunks, np.int64)
-        kernel.gather_chunks(*gather, index)
-        self._leaders = leaders[: self.series]
-        self._groups = groups[: self.series + 1]
-        self._rows = merged.chunks[index]
+        self._begin, self._most = begin, chunks
+        self._choose(series)
         self._arena = _EMPTY
         self._reads: list[Read] = []
         self._batch: Batch | None = None
@@ -76,12 +71,31 @@ class Window:
         """Plan the reads; begin them unless they are quick enough to be done in `finish`."""
         if not self.chunks:
             return
-        self._plan()
+        size = self._plan()
+        while size > WINDOW_BYTES and self.series > 1:
+            self._choose(max(1, self.series * WINDOW_BYTES // (2 * size)))
+            size = self._plan() if self.chunks else 0
+        if not self.chunks:
+            return
+        self._allocate(size)
         reader = self._context.reader
         if not reader.immediate:  # a single read, too: the next windows begin theirs meanwhile
             self._batch = reader.start(self._reads, self._context.call)
 
-    def _plan(self) -> None:
+    def _choose(self, series: int) -> None:
+        merged = self._context.merged
+        leaders = np.empty(series, np.int64)
+        groups = np.empty(series + 1, np.int64)
+        gather = (merged.order, merged.first, self._begin, series, self._most, merged.chunk_start, leaders, groups)
+        self.end, self.series, self.chunks = kernel.gather_chunks(*gather, None)
+        index = np.empty(self.chunks, np.int64)
+        kernel.gather_chunks(*gather, index)
+        self._leaders = leaders[: self.series]
+        self._groups = groups[: self.series + 1]
+        self._rows = merged.chunks[index]
+
+    def _plan(self) -> int:
+        """Settle which bytes to read; how many they are."""
         context, m = self._context, self.chunks
         files = context.merged.files
         order, spare = np.empty(m, np.int64), np.empty(m, np.int64)
@@ -107,18 +121,20 @@ class Window:
         table[:, 3] = np.maximum.reduceat(ends, firsts) - table[:, 1]
         table[0, 2] = 0
         np.cumsum(table[:-1, 3], out=table[1:, 2])
-        size = int(table[-1, 2] + table[-1, 3])
+        self._table = table
+        self._numbers = numbers[0] if len(numbers) == 1 else np.concatenate(numbers)
+        return int(table[-1, 2] + table[-1, 3])
+
+    def _allocate(self, size: int) -> None:
+        context = self._context
         context.limits.charge(size, "fetching chunks")
         self._arena = new_arena(size)
         names = context.merged.keys
-        self._table = table
         self._reads = [
             Read(names[number], offset, self._arena[at : at + length])
-            for number, (_, offset, at, length) in zip(
-                (numbers[0] if len(numbers) == 1 else np.concatenate(numbers)).tolist(), table.tolist(), strict=True
-            )
+            for number, (_, offset, at, length) in zip(self._numbers.tolist(), self._table.tolist(), strict=True)
         ]
-        context.stats.add(chunks_fetched=m, chunks_fetched_size_sum=size, chunks_fetch_count=len(self._reads))
+        context.stats.add(chunks_fetched=self.chunks, chunks_fetched_size_sum=size, chunks_fetch_count=len(self._reads))
 
     def finish(self) -> None:
         """Wait for the reads, then check, hash, fold and measure. Raises CorruptError and the store's errors."""

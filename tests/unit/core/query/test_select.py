@@ -8,6 +8,7 @@ import pytest
 
 from storegate.errors import CorruptError, LimitError
 from storegate.index import expand, pages
+from storegate.query import select
 from storegate.query.request import Shard
 from storegate.testing.faults import Fault, FaultyStore, flip, shorten
 from storegate_proto.store.storepb.rpc_pb2 import SeriesResponse
@@ -147,6 +148,21 @@ def test_entries_longer_than_the_estimate_are_read_again(make_engine: Any, monke
     stream.close()
     assert [len(frame.series.chunks) for frame in answer] == [50] * 4
     assert stream.stats.series_refetches > 0
+
+
+def test_entries_far_from_one_another_are_read_a_stretch_at_a_time(
+    make_engine: Any, up: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    monkeypatch.setattr(pages, "PAGE", 64)
+    monkeypatch.setattr(select, "STRETCH", 256)
+    monkeypatch.setattr(select, "STRETCH_ENTRIES", 2)
+    engine = make_engine()
+    engine.add(up(60))
+    assert len(engine.labels("n=~.*[05]")) == 12
+    _, *lengths = [request.length for request in engine.store.requests("get_range", "*/index")]
+    assert len(lengths) == 3
+    assert max(lengths) <= 256 + 2 * 64
 
 
 def test_damaged_pages_in_the_cache_are_replaced_by_those_of_the_bucket(engine: Any, up: Any) -> None:

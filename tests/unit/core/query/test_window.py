@@ -9,6 +9,7 @@ import pytest
 
 from storegate.errors import CancelledError, CorruptError, LimitError, NotFoundError, StoregateError, UnavailableError
 from storegate.kernels import coalesce
+from storegate.query import window
 from storegate.query.call import Call
 from storegate.query.request import Aggregate
 from storegate.testing.chunks import decode_xor
@@ -93,6 +94,23 @@ def test_all_chunks_of_a_window_that_were_cut_off_are_read_again_together(make_e
     assert [s for one in found for chunk in one.chunks for s in decode_xor(chunk.raw.data)] == samples(120)[100:] * 9
     assert engine.finished.stats[0].chunks_refetches == 9
     assert engine.store.count("get_range", CHUNKS) == 9 + 9
+
+
+def test_gaps_that_are_read_over_make_windows_smaller(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.add([({"a": f"{n:03}", "b": "xy"[n % 9 == 0]}, samples(120)) for n in range(180)])
+    size = len(engine.bucket.get(segment_of(next(iter(engine.catalog.snapshot().blocks.values())))))
+    monkeypatch.setattr(window, "WINDOW_BYTES", size // 4)
+    found = engine.series("b=y")
+    assert [decode_xor(one.chunks[0].raw.data) for one in found] == [samples(120)] * 20
+    lengths = [request.length for request in engine.store.requests("get_range", CHUNKS)]
+    assert len(lengths) > 4
+    assert max(lengths) <= size // 4
+
+
+def test_a_series_that_is_larger_than_a_window_is_read_whole(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "WINDOW_BYTES", 1)
+    engine.add([({"a": str(n)}, samples(120)) for n in range(3)])
+    assert len(engine.series("a!=")) == 3
 
 
 @pytest.mark.parametrize("size", [0, None], ids=["known", "unknown"])
