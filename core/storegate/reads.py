@@ -50,10 +50,11 @@ def new_arena(size: int) -> memoryview:
 
 
 class Batch:
-    """Reads under way. `wait` returns when all are done; the first error is raised there."""
+    """Reads under way. `wait` returns when all are done; the first error is raised there. `later` have not begun."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, later: Iterable[Read] = ()) -> None:
         self._left = count
+        self._later = iter(later)
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._error: BaseException | None = None
@@ -66,6 +67,11 @@ class Batch:
                 self._error = error
             if self._left <= 0 or self._error is not None:
                 self._done.set()
+
+    def next_read(self) -> Read | None:
+        """One that has not begun; None when there is none, or an error makes it useless."""
+        with self._lock:
+            return None if self._error is not None else next(self._later, None)
 
     def wait(self, call: Call) -> None:
         """Raises the first error of a read, CancelledError, or DeadlineError."""
@@ -91,6 +97,8 @@ class Reader:
     """What copying from the page cache takes at least; it says nothing about the store."""
     HANDOVER_SECONDS = 0.0002
     """A read that takes less is not worth a hand-over to another thread."""
+    AT_ONCE = 64
+    """Reads of a batch that the pool has at the same time: the next one queues behind those of other queries."""
     UNKNOWN_SECONDS = 0.005
     """What a read is taken to cost before any was measured."""
 
@@ -129,8 +137,8 @@ class Reader:
 
     def start(self, reads: Sequence[Read], call: Call) -> Batch:
         """Begin all reads on the pool."""
-        batch = Batch(len(reads))
-        for read in reads:
+        batch = Batch(len(reads), reads[self.AT_ONCE :])
+        for read in reads[: self.AT_ONCE]:
             self._pool.submit(self._guarded, read, call, batch)
         if not reads:
             batch.finished(None)
@@ -142,6 +150,8 @@ class Reader:
             if not batch.failed:
                 call.check()
                 self._one(read)
+            if (following := batch.next_read()) is not None:
+                self._pool.submit(self._guarded, following, call, batch)
         except BaseException as caught:
             error = caught
         batch.finished(error)

@@ -174,6 +174,36 @@ def test_a_cache_is_found_to_be_slow_again(store: MemoryStore, pool: ThreadPoolE
 # --- errors and ends ---
 
 
+def test_more_reads_than_run_at_once_all_come(
+    store: MemoryStore, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "AT_ONCE", 2)
+    reads = [a_read() for _ in range(20)]
+    Reader(store, pool).run(reads, Call())
+    assert [read.got for read in reads] == [len(read.buffer) for read in reads]
+
+
+def test_a_query_of_many_reads_lets_others_have_their_turn(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reader, "AT_ONCE", 2)
+    holding, order = HoldingStore(store), []
+
+    class Listed(WrappedStore):
+        def call(self, request: Request, inner: Callable[[], bytes]) -> bytes:
+            order.append(request.key)
+            return inner()
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = Reader(Listed(holding), pool)
+        many = reader.start([a_read("a") for _ in range(10)], Call())
+        assert holding.reached.wait(10)
+        few = reader.start([a_read("b"), a_read("b")], Call())
+        holding.release()
+        few.wait(Call())
+        many.wait(Call())
+    assert order.index("b") < 5
+    assert order.count("a") == 10
+
+
 def test_the_error_of_a_read_is_raised(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
     with pytest.raises(NotFoundError, match="nothing"):
         Reader(store, pool).run([a_read(), a_read("nothing")], Call())
