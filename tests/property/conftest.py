@@ -33,13 +33,17 @@ class Served:
     gateway: Gateway
     blocks: list[ObviousBlock]
 
-    def frames(self, request: SeriesRequest) -> list[SeriesResponse]:
-        """The frames of an answer; each must be canonical protobuf."""
+    def raw(self, request: SeriesRequest) -> list[bytes]:
+        """The frames of an answer as bytes."""
         call = self.gateway.series(request, Call())
         try:
-            raw = [frame for frames in call for frame in frames]
+            return [frame for frames in call for frame in frames]
         finally:
             call.close()
+
+    def frames(self, request: SeriesRequest) -> list[SeriesResponse]:
+        """The frames of an answer; each must be canonical protobuf."""
+        raw = self.raw(request)
         messages = [SeriesResponse.FromString(frame) for frame in raw]
         assert [message.SerializeToString() for message in messages] == raw
         return messages
@@ -74,9 +78,10 @@ def comparable(chunk: Any) -> tuple[int, int, dict[str, tuple[int, bytes]]]:
 
 
 @contextmanager
-def serving(plans: Sequence[Any], tuning: Tuning) -> Iterator[Served]:
+def serving(plans: Sequence[Any], tuning: Tuning, folder: Path | None = None) -> Iterator[Served]:
+    """With a `folder`, the blocks that are in it already are served too, but not expected."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ulids = [plan.write(folder).ulid for plan in plans]
         blocks = [read_block(folder / ulid) for ulid in ulids]
         blocks.sort(key=lambda block: (sorted(block.labels.items()), block.ulid))
@@ -97,5 +102,7 @@ def serving(plans: Sequence[Any], tuning: Tuning) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., Any]:
-    """`with serve(plans, settings, constants) as served`: writes the blocks and serves them."""
-    return lambda plans, settings=None, constants=None: serving(plans, Tuning(settings or {}, constants or {}))
+    """`with serve(plans, settings, constants, folder) as served`: writes the blocks and serves them."""
+    return lambda plans, settings=None, constants=None, folder=None: serving(
+        plans, Tuning(settings or {}, constants or {}), folder
+    )
