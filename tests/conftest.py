@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest_plugins = [f"servers.{name}" for name in ("s3", "gcs", "azure", "memcached", "redis", "prometheus")]
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=3000)  # pytest --hypothesis-profile=thorough
 settings.load_profile("default")

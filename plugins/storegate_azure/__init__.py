@@ -1,0 +1,1 @@
+"""AZURE: blocks in Azure Blob Storage."""

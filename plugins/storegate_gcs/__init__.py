@@ -1,0 +1,1 @@
+"""GCS: blocks in Google Cloud Storage."""

@@ -1,0 +1,1 @@
+"""MEMCACHED: a cache in memcached servers."""

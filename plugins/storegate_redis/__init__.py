@@ -1,0 +1,1 @@
+"""REDIS: a cache in Redis."""

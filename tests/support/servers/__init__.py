@@ -1,0 +1,1 @@
+"""Real servers on loopback, started for tests. Each module has the fixtures of one."""

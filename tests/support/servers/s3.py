@@ -1,0 +1,1 @@
+"""Fixtures that start s3 for tests."""
