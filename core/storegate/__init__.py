@@ -29,6 +29,7 @@ from storegate.types import (
     FilterContext,
     FrontEnd,
     FrontendProvider,
+    ListPage,
     MetaFilter,
     MetaFilterProvider,
     ObjectInfo,
@@ -40,6 +41,7 @@ from storegate.types import (
     PartitionerProvider,
     PluginContext,
     Provider,
+    SupportsListPage,
     SupportsReadInto,
 )
 
@@ -59,6 +61,7 @@ __all__ = [
     "FrontendProvider",
     "InvalidRequestError",
     "LimitError",
+    "ListPage",
     "MetaFilter",
     "MetaFilterProvider",
     "NotFoundError",
@@ -73,6 +76,7 @@ __all__ = [
     "PluginError",
     "Provider",
     "StoregateError",
+    "SupportsListPage",
     "SupportsReadInto",
     "ThrottledError",
     "UnavailableError",

@@ -36,6 +36,14 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """A part of a listing in key order; `token` asks for the next part, None when there is none."""
+
+    entries: Sequence[ObjectInfo]
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockMeta:
     """What `<ULID>/meta.json` says about a block (spec/formats.md 2)."""
 
@@ -82,6 +90,13 @@ class ObjectStore(Protocol):
     """A bucket. Keys use `/`, have no leading slash, and any Unicode text. Errors are those of `storegate.errors`.
 
     Thread-safe. Every method may block; none may block for ever (use the back end's timeouts).
+
+    Retries are the core's: a store makes one attempt and turns the retries of its SDK off. What it raises decides:
+    UnavailableError (no connection, a timeout, a connection that ended early, 5xx) and ThrottledError (429, 503 and
+    their like, with `retry_after` in seconds where the answer says so) are tried again; NotFoundError, DeniedError and
+    the rest are not. A `list` that raises one of these two while it is read is begun again, and keys up to the last
+    one given out are left out (`SupportsListPage` saves that). An optional attribute `max_retries` (int) says how
+    often: 0 is the default, 1 is no retry, n is n attempts in all. `put` and `delete` must bear a repetition.
     """
 
     name: str
@@ -103,7 +118,11 @@ class ObjectStore(Protocol):
         """The whole object. Raises NotFoundError."""
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset` (both in bytes); fewer only where the object ends. Raises NotFoundError."""
+        """`length` bytes from `offset` (both in bytes); fewer only where the object ends. Raises NotFoundError.
+
+        An `offset` at or after the end gives no bytes, and so does a `length` of 0. A connection that ends before the
+        promised bytes came is an UnavailableError, never a short answer.
+        """
 
     def put(self, key: str, data: bytes) -> None:
         """Create or replace an object, whole or not at all."""
@@ -120,7 +139,18 @@ class SupportsReadInto(Protocol):
     """An object store that can fill a caller's buffer saves one copy of the bytes."""
 
     def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
-        """Fill `buffer` from `offset`; the number of bytes read, smaller than the buffer only where the object ends."""
+        """Fill `buffer` from `offset`; the number of bytes read, smaller than the buffer only where the object ends.
+
+        As `get_range` otherwise. After an error the content of `buffer` is undefined.
+        """
+
+
+@runtime_checkable
+class SupportsListPage(Protocol):
+    """An object store that lists in pages, one request each, can be asked again for the page that failed."""
+
+    def list_page(self, prefix: str, token: str | None, *, recursive: bool) -> ListPage:
+        """One page of `list`: the first for None, then that of the token in the page before."""
 
 
 class Cache(Protocol):
