@@ -9,10 +9,12 @@ from __future__ import annotations
 import platform
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -36,6 +38,29 @@ DATA_TYPES = ("postings", "series", "chunks")
 MAX_TENANTS = 200
 OTHER_TENANTS = "other"
 DEFAULT_TENANT = "default-tenant"
+
+
+Families = TypeVar("Families")
+Arguments = ParamSpec("Arguments")
+
+
+def once_per_registry(
+    make: Callable[Concatenate[CollectorRegistry, Arguments], Families],
+) -> Callable[Concatenate[CollectorRegistry, Arguments], Families]:
+    """Let several users of one registry share metric families: the same arguments give what the first call made."""
+    lock = threading.Lock()
+    made: WeakKeyDictionary[CollectorRegistry, dict[Any, Families]] = WeakKeyDictionary()
+
+    @wraps(make)
+    def shared(registry: CollectorRegistry, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Families:
+        key = (args, tuple(sorted(kwargs.items())))
+        with lock:
+            of_registry = made.setdefault(registry, {})
+            if key not in of_registry:
+                of_registry[key] = make(registry, *args, **kwargs)
+            return of_registry[key]
+
+    return shared
 
 
 def doubling(first: float, count: int) -> tuple[float, ...]:

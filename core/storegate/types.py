@@ -154,16 +154,80 @@ class SupportsListPage(Protocol):
 
 
 class Cache(Protocol):
-    """Bytes by key. Thread-safe. Never raises into a query: a failing back end is a miss that it logs and counts."""
+    """Bytes by key. Thread-safe. A cache may forget and refuse anything; storegate never takes it at its word.
+
+    Unless the attribute `local` is true, storegate calls it from threads of its own, with a deadline, steps over it
+    while it fails, and seals values so that a wrong one is noticed. So a method may block and may raise what it likes
+    (best UnavailableError, DeadlineError, DeniedError): that is a miss, or a value that is not stored, logged and
+    counted by storegate. It must not retry for long: use the timeouts of the back end.
+
+    Optional attributes: `local` (see `LocalCache`), `limits` (a `CacheLimits`), and the method `servers`
+    (`SupportsServers`).
+    """
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there; absent keys are left out."""
+        """The values that are there; absent keys are left out. Keys are any text without a surrogate."""
 
     def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
-        """Store values for at most `ttl` seconds. May drop them."""
+        """Store values for at most `ttl` seconds, which is more than 0. May drop them."""
 
     def close(self) -> None:
         """Give connections back. No call may follow."""
+
+
+@runtime_checkable
+class LocalCache(Cache, Protocol):
+    """A cache in the memory of this process. While `local` is true it is called directly, on the path of a query: it
+    must answer within microseconds and not raise.
+    """
+
+    local: bool
+
+
+class CacheServer(Cache, Protocol):
+    """One server of a cache that has several."""
+
+    name: str
+    """Its address, for logs and metrics; unique within the cache."""
+
+
+@runtime_checkable
+class SupportsServers(Protocol):
+    """A cache over several servers. Each is called side by side with the others, and stepped over on its own."""
+
+    def servers(self, keys: Sequence[str]) -> Sequence[tuple[CacheServer, Sequence[str]]]:
+        """The servers that these keys belong to, each with its keys. Answers at once; the same object each time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerLimits:
+    """When calls are stepped over: after so many failures in a row, or such a share of them, among `min_requests`.
+
+    They stay off for `open_duration` seconds; then `half_open_max_requests` trials must all succeed. With
+    `first_open_duration` the first pause is shorter, and each one that ends with a failed trial doubles it.
+    """
+
+    min_requests: int = 50
+    consecutive_failures: int = 5
+    failure_percent: float = 0.05  # a share, 0 to 1
+    half_open_max_requests: int = 10
+    open_duration: float = 5.0  # s
+    first_open_duration: float | None = None  # s; None is `open_duration`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheLimits:
+    """How storegate calls a cache that is not local; a cache has it as its attribute `limits`."""
+
+    timeout: float = 0.5  # s; what one get_many may keep a query waiting, all batches and servers together
+    get_concurrency: int = 100  # calls of get_many under way at once
+    get_batch_size: int = 0  # keys of one call; 0 is no limit
+    set_concurrency: int = 20  # threads that write
+    set_batch_size: int = 100  # items of one call
+    set_queue: int = 10_000  # items that wait to be written; further ones are dropped
+    set_breaker: BreakerLimits | None = None  # for writes alone; reads have one of their own, always
+    max_item_size: int = 0  # bytes as stored; larger values are dropped; 0 is no limit
+    metrics: str = ""  # names become `thanos_<metrics>_...`; empty: `storegate_cache_...`
 
 
 class MetaFilter(Protocol):

@@ -35,6 +35,8 @@ class InMemoryCache:
     too. A limit for one value that is larger than `max_size` is lowered to it. Storing a key again replaces the value.
     """
 
+    local = True
+
     def __init__(
         self,
         max_size: int,
