@@ -6,12 +6,12 @@ length, ordinal and ref against the buffer it points into, and report damage as 
 
 from __future__ import annotations
 
-from storegate.kernels import chunks, frames, hashing, labels, merge, postings, series, table
+from storegate.kernels import audit, chunks, frames, hashing, labels, merge, postings, samples, series, table
 from storegate.kernels.postings import coalesce
 
 ACCELERATED = all(
     not (module.__file__ or "").endswith(".py")
-    for module in (chunks, frames, hashing, labels, merge, postings, series, table)
+    for module in (audit, chunks, frames, hashing, labels, merge, postings, samples, series, table)
 )
 
 SHORT = 100
@@ -43,6 +43,8 @@ _DAMAGE = {
     24: "unsupported chunk encoding",
     25: "an aggregate chunk is malformed",
     26: "the checksum of a postings list does not match",
+    27: "a chunk ends before its last sample",
+    28: "the samples of a chunk make no sense",
     SHORT: "an entry goes past the end of its section",
 }
 
@@ -55,6 +57,7 @@ def explain(status: int) -> str:
 __all__ = [
     "ACCELERATED",
     "SHORT",
+    "audit",
     "chunks",
     "coalesce",
     "explain",
@@ -63,6 +66,7 @@ __all__ = [
     "labels",
     "merge",
     "postings",
+    "samples",
     "series",
     "table",
 ]
