@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,6 +27,10 @@ READ_BREAKER = BreakerLimits(
 """One failed read is enough: a miss costs little, waiting for a dead server much. A passing fault costs 0.1 s."""
 
 
+QUIET_SECONDS = 60.0
+"""Failed writes are logged once in so long: some fail for their size alone, so there is no state that changes."""
+
+
 class ServerHealth:
     """The breakers of one server. Thread-safe. Logs one line when it begins to fail, and one when it is well again."""
 
@@ -32,7 +38,7 @@ class ServerHealth:
         self._log = log.bind(**names)
         self._error: BaseException | None = None
         self._reported = False
-        self._writes_fail = False
+        self._quiet_until = -math.inf
         self._reads = Breaker(READ_BREAKER, self._reads_changed)
         self._writes = Breaker(limits.set_breaker, self._writes_changed) if limits.set_breaker else None
 
@@ -60,13 +66,10 @@ class ServerHealth:
         """The outcome of a write that was admitted."""
         if self._writes is not None:
             self._writes.report(ticket, error is None)
-        if (error is not None) is self._writes_fail:
-            return
-        self._writes_fail = error is not None
-        if error is not None:
-            self._log.warning("the cache does not store values", err=_text(error))
-        else:
-            self._log.info("the cache stores values again")
+        now = time.monotonic()
+        if error is not None and now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            self._log.warning("the cache did not store values", err=_text(error))
 
     def _reads_changed(self, state: State) -> None:
         if state is State.OPEN and not self._reported:
