@@ -29,7 +29,7 @@ from storegate.index.matchers import MatcherCompiler
 from storegate.kernels import ACCELERATED
 from storegate.manager import PluginManager
 from storegate.metrics import Metrics
-from storegate.objstore import InstrumentedStore, ObjstoreMetrics, with_prefix
+from storegate.objstore.opening import open_store
 from storegate.query.call import Call
 from storegate.query.context import Shared
 from storegate.query.gate import Gate
@@ -44,7 +44,7 @@ from storegate.query.request import (
 )
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
-from storegate.types import FrontEnd, ObjectStore
+from storegate.types import FrontEnd
 
 READ_THREADS = 64
 """Reads of the bucket that are under way at once, all queries and syncs together."""
@@ -72,7 +72,7 @@ class Gateway:
         self.healthy = False
         self._ready_callbacks: list[Callable[[bool], None]] = []
         self._pool = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
-        self._store = self._open_store()
+        self._store = open_store(self.plugins, settings.object_store, self.registry)
         self._cache = self._open_index_cache()
         self._observers = Observers(
             [(ref.type, self._create("observer", ref, "observers")) for ref in settings.observers], self.registry
@@ -206,11 +206,6 @@ class Gateway:
 
     def _create(self, kind: str, ref: ComponentRef, role: str, where: str = "") -> Any:
         return self.plugins.create(kind, ref, {"registry": self.registry, "role": role}, where=where)
-
-    def _open_store(self) -> ObjectStore:
-        ref = self.settings.object_store
-        store = self._create("object_store", ref, "object-store")
-        return InstrumentedStore(with_prefix(store, ref.prefix), ObjstoreMetrics(self.registry))
 
     def _open_index_cache(self) -> IndexCache:
         ref = self.settings.index_cache

@@ -29,6 +29,9 @@ class FilesystemStore:
     temporary file beside the target, synced, then renamed. Raises ConfigurationError when the folder does not exist.
     """
 
+    max_retries = 1
+    """One attempt: an error of a local disk stays, and reads are done where a pause would hold up other queries."""
+
     def __init__(self, directory: str) -> None:
         self._root = os.path.realpath(directory)
         if not os.path.isdir(self._root):

@@ -36,20 +36,20 @@ class ComponentRef(Model):
 
 
 class HedgingSettings(Model):
-    """Duplicate requests against slow answers of an object store."""
+    """Reads of the object store that are sent again when they are slow; the first answer counts."""
 
-    enabled: bool = Field(default=False, description="Send a second request when the first is slow.")
+    enabled: bool = Field(default=False, description="Send a slow read again. Never while the store throttles.")
     up_to: int = Field(default=3, ge=1, description="Most requests for one read.")
-    quantile: float = Field(default=0.9, gt=0, lt=1, description="Share of past latencies after which a read is slow.")
+    quantile: float = Field(
+        default=0.9, gt=0, lt=1, description="A read is slow after as long as this share of the last ones took."
+    )
 
 
 class ObjectStoreRef(ComponentRef):
     """The bucket that holds the blocks."""
 
     prefix: str = Field(default="", description="Folder of the bucket under which the blocks lie.")
-    hedging_config: HedgingSettings | None = Field(
-        default=None, description="Hedged reads; accepted, not applied in this version."
-    )
+    hedging_config: HedgingSettings | None = Field(default=None, description="Hedged reads; none when left out.")
 
     @field_validator("prefix")
     @classmethod

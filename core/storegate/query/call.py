@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from storegate.errors import CancelledError, DeadlineError
 
@@ -47,16 +49,53 @@ class Call:
         """Seconds until the deadline, at least 0; None without one."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
-    def wait(self, event: threading.Event) -> None:
-        """Wait until `event` is set. Raises CancelledError or DeadlineError when the request ends first."""
+    def wait(self, event: threading.Event, timeout: float | None = None) -> bool:
+        """Wait until `event` is set, or for `timeout` seconds; whether it is set.
+
+        Raises CancelledError or DeadlineError when the request ends first.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             if self._cancelled:
                 raise CancelledError("the caller cancelled the request")
             self._waiting.append(event)
         try:
-            while not event.wait(self.remaining()):
+            while not event.wait(self._rest(until)):
                 self.check()  # a wait may end a moment before the deadline: then wait for the rest
+                if until is not None and time.monotonic() >= until:
+                    return False
         finally:
             with self._lock:
                 self._waiting.remove(event)
         self.check()
+        return True
+
+    def _rest(self, until: float | None) -> float | None:
+        """Seconds until the deadline or `until`, whichever comes first."""
+        ends = [end for end in (self.deadline, until) if end is not None]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+
+class _Thread(threading.local):
+    call: Call | None = None
+
+
+_thread = _Thread()
+
+
+def current_call() -> Call | None:
+    """The request that this thread works for; None for the gateway's own work.
+
+    Object stores have no parameter for it; what they wait for between requests (a pause, a turn) ends with it.
+    """
+    return _thread.call
+
+
+@contextmanager
+def working_for(call: Call | None) -> Iterator[None]:
+    """Inside, `current_call` of this thread is `call`."""
+    before, _thread.call = _thread.call, call
+    try:
+        yield
+    finally:
+        _thread.call = before

@@ -1,18 +1,21 @@
-"""Wrappers around any object store: a prefix, metrics, and `read_into` for stores that have none."""
+"""The metrics of section 5.4 of operations: what the gateway asks of its bucket.
+
+An operation is what the gateway asked for. It is counted once, however many requests it took, as the reference counts
+above the retries of its SDKs; its time holds them and the pauses between. `storegate_objstore_*` are about the requests
+that came on top (`resilience_metrics.py`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Iterator
+from types import TracebackType
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from storegate.errors import CancelledError, NotFoundError
-from storegate.types import ObjectInfo, ObjectStore, SupportsReadInto
-
-ReadInto = Callable[[str, int, memoryview], int]
+from storegate.objstore.read_into import read_into_of
+from storegate.types import ObjectInfo, ObjectStore
 
 OPERATIONS = ("iter", "get", "get_range", "exists", "upload", "delete", "attributes")
 FETCHING = ("get", "get_range")
@@ -21,77 +24,6 @@ SECONDS = (0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120)
 TRANSFERRED_BYTES = tuple(32 * 1024 * 2**n for n in range(16))
 MAY_BE_ABSENT = frozenset({"meta.json", "deletion-mark.json", "no-compact-mark.json", "no-downsample-mark.json"})
 """Names of objects that are asked for without knowing that they exist."""
-
-
-class ReadableStore(ObjectStore, SupportsReadInto, Protocol):
-    """An object store that has `read_into`; the wrappers of this module are."""
-
-
-def read_into_of(store: ObjectStore) -> ReadInto:
-    """The store's own `read_into`, or one that copies what `get_range` gives."""
-    if isinstance(store, SupportsReadInto):
-        return store.read_into
-
-    def read_into(key: str, offset: int, buffer: memoryview) -> int:
-        view = buffer.cast("B")
-        data = store.get_range(key, offset, len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    return read_into
-
-
-def with_prefix(store: ObjectStore, prefix: str) -> ObjectStore:
-    """The part of a store below `prefix`; slashes around it do not count, and an empty one is the whole store."""
-    prefix = prefix.strip("/")
-    return PrefixedStore(store, prefix) if prefix else store
-
-
-class PrefixedStore:
-    """The objects below `<prefix>/`, under names without it. As thread-safe as the store; `close` closes the store."""
-
-    def __init__(self, store: ObjectStore, prefix: str) -> None:
-        self._store = store
-        self._prefix = f"{prefix.strip('/')}/"
-        self._read_into = read_into_of(store)
-        self.name = store.name
-        self.writable = store.writable
-
-    def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
-        """See `storegate.ObjectStore.list`."""
-        for info in self._store.list(self._prefix + prefix, recursive=recursive):
-            yield self._inside(info)
-
-    def head(self, key: str) -> ObjectInfo:
-        """See `storegate.ObjectStore.head`."""
-        return self._inside(self._store.head(self._prefix + key))
-
-    def get(self, key: str) -> bytes:
-        """See `storegate.ObjectStore.get`."""
-        return self._store.get(self._prefix + key)
-
-    def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """See `storegate.ObjectStore.get_range`."""
-        return self._store.get_range(self._prefix + key, offset, length)
-
-    def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
-        """See `storegate.SupportsReadInto`."""
-        return self._read_into(self._prefix + key, offset, buffer)
-
-    def put(self, key: str, data: bytes) -> None:
-        """See `storegate.ObjectStore.put`."""
-        self._store.put(self._prefix + key, data)
-
-    def delete(self, key: str) -> None:
-        """See `storegate.ObjectStore.delete`."""
-        self._store.delete(self._prefix + key)
-
-    def close(self) -> None:
-        """See `storegate.ObjectStore.close`."""
-        self._store.close()
-
-    def _inside(self, info: ObjectInfo) -> ObjectInfo:
-        return ObjectInfo(key=info.key.removeprefix(self._prefix), size=info.size, modified=info.modified)
 
 
 class ObjstoreMetrics:
@@ -136,25 +68,44 @@ class _Operation:
             self._transferred = metrics.transferred_bytes.labels(bucket, operation)
         self._fetches = operation in FETCHING
 
-    @contextmanager
-    def measured(self, key: str) -> Iterator[None]:
+    def measured(self, key: str) -> _Measurement:
         """Count and time what is done to `key` inside."""
+        return _Measurement(self, key)
+
+    def begin(self) -> None:
+        """Count one that begins."""
         self._begun.inc()
-        started = time.perf_counter()
-        try:
-            yield
-        except BaseException as error:
-            if not _is_expected(error, key):
-                self._failures.inc()
-            raise
-        finally:
-            self._seconds.observe(time.perf_counter() - started)
+
+    def end(self, key: str, seconds: float, error: BaseException | None) -> None:
+        """Count one that ended."""
+        if error is not None and not _is_expected(error, key):
+            self._failures.inc()
+        self._seconds.observe(seconds)
 
     def moved(self, size: int) -> None:
         """Count the bytes of a finished operation."""
         if self._fetches:
             self._fetched.inc(size)
         self._transferred.observe(size)
+
+
+class _Measurement:
+    """A context manager, written out: one made of a generator takes as long as half a read of a folder."""
+
+    __slots__ = ("_key", "_operation", "_started")
+
+    def __init__(self, operation: _Operation, key: str) -> None:
+        self._operation = operation
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._operation.begin()
+        self._started = time.perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._operation.end(self._key, time.perf_counter() - self._started, error)
 
 
 def _is_expected(error: BaseException, key: str) -> bool:
