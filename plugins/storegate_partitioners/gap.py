@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storegate import PluginContext
+from storegate.kernels import coalesce
 from storegate_partitioners import GapConfig
 
 
@@ -22,9 +23,4 @@ class GapPartitioner:
 
     def partition(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `storegate.Partitioner.partition`."""
-        if len(starts) == 0:
-            return np.empty(0, dtype=np.int64)
-        reached = np.maximum.accumulate(ends[:-1])
-        # Subtracting on the left cannot overflow: offsets are not negative.
-        begins = np.flatnonzero(starts[1:] - self._max_gap > reached) + 1
-        return np.concatenate((np.zeros(1, dtype=np.int64), begins)).astype(np.int64, copy=False)
+        return coalesce(starts, ends, self._max_gap)

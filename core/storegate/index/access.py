@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storegate.cache.index_cache import IndexCache
+from storegate.kernels.plan import join_ranges
 from storegate.metrics import Metrics
 from storegate.query.stats import QueryStats
 from storegate.reads import Read, new_arena
@@ -41,13 +42,7 @@ def plan_reads(
 
     Returns the arena, the reads, and int64[r, 4] of (first range, file offset, place in the arena, length) per read.
     """
-    cuts = partitioner.partition(starts, ends)
-    table = np.empty((len(cuts), 4), np.int64)
-    table[:, 0] = cuts
-    table[:, 1] = starts[cuts]
-    table[:, 3] = np.maximum.reduceat(ends, cuts) - table[:, 1]
-    table[0, 2] = 0
-    np.cumsum(table[:-1, 3], out=table[1:, 2])
-    arena = new_arena(int(table[-1, 2] + table[-1, 3]))
+    table, size = join_ranges(partitioner.partition(starts, ends), starts, ends)
+    arena = new_arena(size)
     reads = [Read(key, offset, arena[at : at + length]) for _, offset, at, length in table.tolist()]
     return arena, reads, table

@@ -6,12 +6,12 @@ length, ordinal and ref against the buffer it points into, and report damage as 
 
 from __future__ import annotations
 
-from storegate.kernels import audit, chunks, frames, hashing, labels, merge, postings, samples, series, table
-from storegate.kernels.postings import coalesce
+from storegate.kernels import audit, chunks, frames, hashing, labels, merge, plan, postings, samples, series, table
+from storegate.kernels.plan import coalesce
 
 ACCELERATED = all(
     not (module.__file__ or "").endswith(".py")
-    for module in (audit, chunks, frames, hashing, labels, merge, postings, samples, series, table)
+    for module in (audit, chunks, frames, hashing, labels, merge, plan, postings, samples, series, table)
 )
 
 SHORT = 100
@@ -65,6 +65,7 @@ __all__ = [
     "hashing",
     "labels",
     "merge",
+    "plan",
     "postings",
     "samples",
     "series",

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""From chunk places to parsed, hashed and de-duplicated chunks of a window of series.
+"""From chunks in an arena to parsed, hashed and de-duplicated chunks of a window of series.
 
 A window is a run of output series; its chunks are rows of flat arrays, grouped by series in the order in which blocks
 contributed them. Chunk data is never decoded: only its length, encoding byte, checksum and, for aggregate chunks, the
@@ -14,7 +14,7 @@ except ImportError:
     from storegate.kernels import _cython as cython
 
 if cython.compiled:
-    from cython.cimports.storegate.kernels.hashing import crc32c_at, xxh64_at
+    from cython.cimports.storegate.kernels.hashing import crc32c_and_xxh64_at, crc32c_at, sg_prefetch, xxh64_at
 else:
     from storegate.kernels.hashing import crc32c as _crc32c
     from storegate.kernels.hashing import xxh64 as _xxh64
@@ -25,274 +25,8 @@ else:
     def xxh64_at(p, pos, length):
         return _xxh64(p[pos : pos + length])
 
-
-@cython.cfunc
-@cython.nogil
-@cython.exceptval(check=False)
-def _gather(
-    order: cython.const[cython.longlong][::1],
-    first: cython.const[cython.uchar][::1],
-    begin: cython.Py_ssize_t,
-    groups: cython.Py_ssize_t,
-    limit: cython.Py_ssize_t,
-    chunk_start: cython.const[cython.longlong][::1],
-    leaders: cython.longlong[::1],
-    group_start: cython.longlong[::1],
-    index: cython.longlong[::1],
-    fill: cython.bint,
-) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t, cython.Py_ssize_t]:
-    i: cython.Py_ssize_t = begin
-    j: cython.Py_ssize_t
-    k: cython.longlong
-    g: cython.Py_ssize_t = 0
-    m: cython.Py_ssize_t = 0
-    while i < order.shape[0] and g < groups and (g == 0 or m < limit):
-        j = i
-        if fill:
-            leaders[g] = order[i]
-            group_start[g] = m
-        while j == i or (j < order.shape[0] and not first[j]):
-            for k in range(chunk_start[order[j]], chunk_start[order[j] + 1]):
-                if fill:
-                    index[m] = k
-                m += 1
-            j += 1
-        i = j
-        g += 1
-    if fill:
-        group_start[g] = m
-    return i, g, m
-
-
-def gather_chunks(order, first, begin, groups, limit, chunk_start, leaders, group_start, index):
-    """Choose a window: up to `groups` series from `order[begin]` on, fewer once they have `limit` chunks.
-
-    `order` and `first` as from `merge_labels`, `chunk_start` int64[n + 1]. Without `index` (None) it only counts; else
-    fills `leaders` int64[g] (the label set of each series), `group_start` int64[g + 1] and `index` int64[m] (rows of
-    the chunk table). Returns (position behind the window in `order`, series, chunks).
-    """
-    members: cython.const[cython.longlong][::1] = memoryview(order)
-    flags: cython.const[cython.uchar][::1] = memoryview(first)
-    starts: cython.const[cython.longlong][::1] = memoryview(chunk_start)
-    fill: cython.bint = index is not None
-    one: cython.longlong[::1] = memoryview(leaders)
-    two: cython.longlong[::1] = memoryview(group_start)
-    three: cython.longlong[::1] = memoryview(index if fill else leaders)
-    b: cython.Py_ssize_t = begin
-    g: cython.Py_ssize_t = groups
-    most: cython.Py_ssize_t = limit
-    i: cython.Py_ssize_t
-    m: cython.Py_ssize_t
-    if b < 0 or flags.shape[0] != members.shape[0]:
-        raise ValueError("the arrays do not fit one another")
-    for i in range(b, members.shape[0]):
-        if not 0 <= members[i] < starts.shape[0] - 1:
-            raise ValueError("an index is out of bounds")
-        if i - b > g and flags[i]:
-            break
-    if most > 16384:
-        with cython.nogil:
-            i, g, m = _gather(members, flags, b, g, most, starts, one, two, three, False)
-    else:
-        i, g, m = _gather(members, flags, b, g, most, starts, one, two, three, False)
-    if fill:
-        if one.shape[0] < g or two.shape[0] < g + 1 or three.shape[0] < m:
-            raise ValueError("the output is too small")
-        if m > 16384:
-            with cython.nogil:
-                _gather(members, flags, b, g, most, starts, one, two, three, True)
-        else:
-            _gather(members, flags, b, g, most, starts, one, two, three, True)
-    return i, g, m
-
-
-@cython.cfunc
-@cython.nogil
-@cython.exceptval(check=False)
-def _merge_sort(
-    keys: cython.const[cython.longlong][::1], order: cython.longlong[::1], spare: cython.longlong[::1]
-) -> cython.int:
-    """Stable bottom-up sort of indexes by key. Returns 1 if the result is in spare."""
-    n: cython.Py_ssize_t = order.shape[0]
-    width: cython.Py_ssize_t = 1
-    low: cython.Py_ssize_t
-    middle: cython.Py_ssize_t
-    high: cython.Py_ssize_t
-    i: cython.Py_ssize_t
-    j: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    flip: cython.int = 0
-    a: cython.longlong[::1] = order
-    b: cython.longlong[::1] = spare
-    c: cython.longlong[::1]
-    while width < n:
-        low = 0
-        while low < n:
-            middle = low + width if low + width < n else n
-            high = low + 2 * width if low + 2 * width < n else n
-            i = low
-            j = middle
-            for k in range(low, high):
-                if j >= high or (i < middle and keys[a[i]] <= keys[a[j]]):
-                    b[k] = a[i]
-                    i += 1
-                else:
-                    b[k] = a[j]
-                    j += 1
-            low = high
-        c = a
-        a = b
-        b = c
-        flip = 1 - flip
-        width *= 2
-    return flip
-
-
-@cython.cfunc
-@cython.nogil
-@cython.exceptval(check=False)
-def _plan(
-    keys: cython.const[cython.longlong][::1],
-    nexts: cython.const[cython.longlong][::1],
-    order: cython.const[cython.longlong][::1],
-    files: cython.const[cython.longlong][:, ::1],
-    starts: cython.longlong[::1],
-    ends: cython.longlong[::1],
-    runs: cython.longlong[::1],
-) -> tuple[cython.int, cython.Py_ssize_t]:
-    i: cython.Py_ssize_t
-    n: cython.Py_ssize_t = order.shape[0]
-    r: cython.Py_ssize_t = 0
-    key: cython.longlong
-    file: cython.longlong
-    last: cython.longlong = -1
-    offset: cython.longlong
-    end: cython.longlong
-    wanted: cython.longlong = 0
-    low32: cython.longlong = 0xFFFFFFFF
-    i = n
-    while i > 0:  # from the back, to know the next wanted offset of the file
-        i -= 1
-        key = keys[order[i]]
-        file = key >> 32
-        offset = key & low32
-        if file < 0 or file >= files.shape[0]:
-            return 19, order[i]
-        if files[file, 1] > 0 and offset >= files[file, 1]:
-            return 20, order[i]
-        if file != last:
-            wanted = 0
-        elif keys[order[i + 1]] != key:
-            wanted = keys[order[i + 1]] & low32
-        last = file
-        end = nexts[order[i]]
-        if end == 0 or end - offset > 1048576:  # no chunk is that long: other things lie between
-            end = offset + files[file, 0]
-        if wanted > 0 and wanted < end:
-            end = wanted
-        if files[file, 1] > 0 and end > files[file, 1]:
-            end = files[file, 1]
-        starts[i] = offset
-        ends[i] = end
-    last = -1
-    for i in range(n):
-        file = keys[order[i]] >> 32
-        if file != last:
-            runs[r] = i
-            r += 1
-            last = file
-    runs[r] = n
-    return 0, r
-
-
-def plan_chunks(keys, nexts, files, order, spare, starts, ends, runs):
-    """Sort wanted chunks by place and bound each one's bytes (spec of the estimate: chunk segment format, 5.3).
-
-    `keys` int64[m]: file number << 32 | offset; `nexts` int64[m]: offset of the following chunk of the series, 0 when
-    unknown; `files` int64[f, 2]: bytes to assume for a chunk of unknown end, size of the file (0 unknown). Fills
-    `order` int64[m] (chunks by place), `starts` and `ends` int64[m] in that order, `runs` int64[f + 1] (where each file
-    begins). Returns (status, number of runs or the chunk that is wrong).
-    """
-    k: cython.const[cython.longlong][::1] = memoryview(keys)
-    nx: cython.const[cython.longlong][::1] = memoryview(nexts)
-    f: cython.const[cython.longlong][:, ::1] = memoryview(files)
-    index: cython.longlong[::1] = memoryview(order)
-    other: cython.longlong[::1] = memoryview(spare)
-    s: cython.longlong[::1] = memoryview(starts)
-    e: cython.longlong[::1] = memoryview(ends)
-    r: cython.longlong[::1] = memoryview(runs)
-    i: cython.Py_ssize_t
-    m: cython.Py_ssize_t = k.shape[0]
-    ordered: cython.bint = True
-    flip: cython.int = 0
-    status: cython.int
-    found: cython.Py_ssize_t
-    if nx.shape[0] != m or index.shape[0] != m or other.shape[0] != m or s.shape[0] != m or e.shape[0] != m:
-        raise ValueError("the arrays differ in length")
-    if r.shape[0] < f.shape[0] + 1 or f.shape[1] != 2:
-        raise ValueError("the output is too small")
-    for i in range(m):
-        index[i] = i
-        if i > 0 and k[i] < k[i - 1]:
-            ordered = False
-    if not ordered:
-        with cython.nogil:
-            flip = _merge_sort(k, index, other)
-        if flip:
-            index[:] = other
-    if m > 16384:
-        with cython.nogil:
-            status, found = _plan(k, nx, index, f, s, e, r)
-    else:
-        status, found = _plan(k, nx, index, f, s, e, r)
-    return status, found
-
-
-@cython.cfunc
-@cython.nogil
-@cython.exceptval(check=False)
-def _place(
-    order: cython.const[cython.longlong][::1],
-    starts: cython.const[cython.longlong][::1],
-    reads: cython.const[cython.longlong][:, ::1],
-    places: cython.longlong[:, ::1],
-) -> cython.int:
-    i: cython.Py_ssize_t
-    r: cython.Py_ssize_t
-    last: cython.Py_ssize_t
-    at: cython.longlong
-    for r in range(reads.shape[0]):
-        last = reads[r + 1, 0] if r + 1 < reads.shape[0] else order.shape[0]
-        for i in range(reads[r, 0], last):
-            at = starts[i] - reads[r, 1]
-            places[order[i], 0] = reads[r, 2] + at
-            places[order[i], 1] = reads[r, 2] + (reads[r, 3] if reads[r, 3] > at else at)
-    return 0
-
-
-def place_chunks(order, starts, reads, places):
-    """Where chunks lie in the arena after the reads.
-
-    `reads` int64[r, 4]: (first chunk in `order`, file offset, place in the arena, bytes read), ascending; `places`
-    int64[m, 2] gets (position, end of the bytes that were read) by chunk.
-    """
-    index: cython.const[cython.longlong][::1] = memoryview(order)
-    offsets: cython.const[cython.longlong][::1] = memoryview(starts)
-    done: cython.const[cython.longlong][:, ::1] = memoryview(reads)
-    out: cython.longlong[:, ::1] = memoryview(places)
-    r: cython.Py_ssize_t
-    previous: cython.longlong = -1
-    if done.shape[1] != 4 or out.shape[1] != 2 or out.shape[0] != index.shape[0]:
-        raise ValueError("the arrays do not fit one another")
-    for r in range(done.shape[0]):
-        if not previous < done[r, 0] < index.shape[0]:
-            raise ValueError("the reads do not ascend")
-        previous = done[r, 0]
-    if index.shape[0] > 16384:
-        with cython.nogil:
-            _place(index, offsets, done, out)
-    else:
-        _place(index, offsets, done, out)
+    def crc32c_and_xxh64_at(p, pos, length):
+        return crc32c_at(p, pos - 1, length + 1), xxh64_at(p, pos, length)
 
 
 @cython.cfunc
@@ -373,8 +107,13 @@ def _parse(
     end: cython.Py_ssize_t
     length: cython.longlong
     encoding: cython.int
+    expected: cython.uint
+    crc: cython.uint
+    digest: cython.ulonglong
     while i < places.shape[0]:
         state[0] = i
+        if cython.compiled and i + 2 < places.shape[0]:  # chunks of many blocks lie far from one another
+            sg_prefetch(p + places[i + 2, 0])
         length, pos = _length(p, places[i, 0], places[i, 1])
         if pos == -2:
             return 21
@@ -385,29 +124,33 @@ def _parse(
         if end + 4 > places[i, 1]:
             state[1] = end + 4 - places[i, 0]
             return 100
-        if crc32c_at(p, pos, length + 1) != (
+        encoding = p[pos]
+        pos += 1
+        expected = (
             (cython.cast(cython.uint, p[end]) << 24)
             | (cython.cast(cython.uint, p[end + 1]) << 16)
             | (cython.cast(cython.uint, p[end + 2]) << 8)
             | p[end + 3]
-        ):
-            return 23
-        encoding = p[pos]
-        pos += 1
+        )
         if encoding == 255:
+            if crc32c_at(p, pos - 1, length + 1) != expected:
+                return 23
             n = _slots(p, pos, end, wanted, n, subs, hashes)
             if n < 0:
                 return 25
-        elif 1 <= encoding <= 3:
+        else:
+            crc, digest = crc32c_and_xxh64_at(p, pos, length)
+            if crc != expected:
+                return 23
+            if not 1 <= encoding <= 3:
+                state[1] = encoding
+                return 24
             subs[n, 0] = 3
             subs[n, 1] = encoding - 1
             subs[n, 2] = pos
             subs[n, 3] = length
-            hashes[n] = xxh64_at(p, pos, length)
+            hashes[n] = digest
             n += 1
-        else:
-            state[1] = encoding
-            return 24
         state[2] += length
         i += 1
         sub_start[i] = n

@@ -6,28 +6,6 @@ _Int64 = NDArray[np.int64]
 _UInt64 = NDArray[np.uint64]
 _UInt8 = NDArray[np.uint8]
 
-def gather_chunks(
-    order: _Int64,
-    first: _UInt8,
-    begin: int,
-    groups: int,
-    limit: int,
-    chunk_start: _Int64,
-    leaders: _Int64,
-    group_start: _Int64,
-    index: _Int64 | None,
-) -> tuple[int, int, int]: ...
-def plan_chunks(
-    keys: _Int64,
-    nexts: _Int64,
-    files: _Int64,
-    order: _Int64,
-    spare: _Int64,
-    starts: _Int64,
-    ends: _Int64,
-    runs: _Int64,
-) -> tuple[int, int]: ...
-def place_chunks(order: _Int64, starts: _Int64, reads: _Int64, places: _Int64) -> None: ...
 def parse_chunks(
     arena: _Data, places: _Int64, wanted: int, state: _Int64, sub_start: _Int64, subs: _Int64, hashes: _UInt64
 ) -> int: ...

@@ -16,13 +16,13 @@ cdef extern from *:
         while (n--) state = __builtin_ia32_crc32qi((uint32_t)state, *p++);
         return (uint32_t)state;
     }
-    static int sg_crc_has_instruction(void) { return __builtin_cpu_supports("sse4.2"); }
+    static inline int sg_crc_has_instruction(void) { return __builtin_cpu_supports("sse4.2"); }
     #else
     static uint32_t sg_crc32c_sse42(uint32_t crc, const unsigned char *p, size_t n) { (void)p; (void)n; return crc; }
-    static int sg_crc_has_instruction(void) { return 0; }
+    static inline int sg_crc_has_instruction(void) { return 0; }
     #endif
 
-    static void sg_crc_prepare(void) {
+    static inline void sg_crc_prepare(void) {
         for (int i = 0; i < 256; i++) {
             uint32_t c = (uint32_t)i;
             for (int k = 0; k < 8; k++) c = (c & 1) ? (c >> 1) ^ 0x82F63B78u : c >> 1;
@@ -34,7 +34,7 @@ cdef extern from *:
         sg_crc_state = sg_crc_has_instruction() ? 2 : 1;
     }
 
-    static uint32_t sg_crc32c(const unsigned char *p, size_t n) {
+    static inline uint32_t sg_crc32c(const unsigned char *p, size_t n) {
         uint32_t crc = 0xFFFFFFFFu;
         if (sg_crc_state == 2) return ~sg_crc32c_sse42(crc, p, n);
         while (n >= 8) {
@@ -47,13 +47,39 @@ cdef extern from *:
         while (n--) crc = (crc >> 8) ^ sg_crc_table[0][(crc ^ *p++) & 0xFF];
         return ~crc;
     }
-    static uint64_t sg_load64(const unsigned char *p) { uint64_t v; memcpy(&v, p, 8); return v; }
-    static uint32_t sg_load32(const unsigned char *p) { uint32_t v; memcpy(&v, p, 4); return v; }
+    /* A CRC to go on with: not inverted. The asm is inlined where a function with target("sse4.2") could not be. */
+    static inline int sg_crc_is_fast(void) { return sg_crc_state == 2; }
+    #if defined(__x86_64__) && defined(__GNUC__)
+    static inline uint64_t sg_crc_word(uint64_t crc, uint64_t word) {
+        __asm__("crc32q %1, %0" : "+r"(crc) : "rm"(word));
+        return crc;
+    }
+    #else
+    static inline uint64_t sg_crc_word(uint64_t crc, uint64_t word) { (void)word; return crc; }
+    #endif
+    static inline uint32_t sg_crc_more(uint64_t crc, const unsigned char *p, size_t n) {
+        return sg_crc32c_sse42((uint32_t)crc, p, n);
+    }
+    static inline void sg_prefetch(const unsigned char *p) {
+    #if defined(__GNUC__)
+        __builtin_prefetch(p); __builtin_prefetch(p + 64); __builtin_prefetch(p + 128); __builtin_prefetch(p + 192);
+        __builtin_prefetch(p + 256);
+    #else
+        (void)p;
+    #endif
+    }
+    static inline uint64_t sg_load64(const unsigned char *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+    static inline uint32_t sg_load32(const unsigned char *p) { uint32_t v; memcpy(&v, p, 4); return v; }
     """
     unsigned int sg_crc32c(const unsigned char *p, size_t n) noexcept nogil
     unsigned long long sg_load64(const unsigned char *p) noexcept nogil
     unsigned int sg_load32(const unsigned char *p) noexcept nogil
     void sg_crc_prepare() noexcept nogil
+    int sg_crc_is_fast() noexcept nogil
+    unsigned long long sg_crc_word(unsigned long long crc, unsigned long long word) noexcept nogil
+    unsigned int sg_crc_more(unsigned long long crc, const unsigned char *p, size_t n) noexcept nogil
+    void sg_prefetch(const unsigned char *p) noexcept nogil
 
 cdef unsigned int crc32c_at(const unsigned char *p, Py_ssize_t pos, Py_ssize_t length) noexcept nogil
 cdef unsigned long long xxh64_at(const unsigned char *p, Py_ssize_t pos, Py_ssize_t length) noexcept nogil
+cdef (unsigned int, unsigned long long) crc32c_and_xxh64_at(const unsigned char *p, Py_ssize_t pos, Py_ssize_t length) noexcept nogil

@@ -2,7 +2,8 @@
 """xxHash64 (seed 0) and CRC32C (Castagnoli) over a stretch of a buffer.
 
 xxHash64 fills `Chunk.hash` and decides shards; CRC32C guards every section, series and chunk of a block.
-`crc32c_at` and `xxh64_at` are for the other kernels; callers check that the stretch lies inside the buffer.
+`crc32c_at`, `xxh64_at` and both at once are for the other kernels; callers check that the stretch lies inside the
+buffer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ except ImportError:
     from storegate.kernels import _cython as cython
 
 if cython.compiled:
-    from cython.cimports.storegate.kernels.hashing import sg_crc32c, sg_crc_prepare, sg_load32, sg_load64
+    from cython.cimports.storegate.kernels.hashing import (
+        sg_crc32c,
+        sg_crc_is_fast,
+        sg_crc_more,
+        sg_crc_prepare,
+        sg_crc_word,
+        sg_load32,
+        sg_load64,
+    )
 
     sg_crc_prepare()
 else:
@@ -141,33 +150,24 @@ def crc32c_at(
 
 
 @cython.cfunc
+@cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def xxh64_at(
-    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, length: cython.Py_ssize_t
+def _lanes(a: cython.ulonglong, b: cython.ulonglong, c: cython.ulonglong, d: cython.ulonglong) -> cython.ulonglong:
+    """The four lanes of xxHash64 as one."""
+    h: cython.ulonglong = _wrap(_wrap(_rotate(a, 1) + _rotate(b, 7)) + _wrap(_rotate(c, 12) + _rotate(d, 18)))
+    return _fold(_fold(_fold(_fold(h, a), b), c), d)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _finish(
+    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, end: cython.Py_ssize_t, h: cython.ulonglong
 ) -> cython.ulonglong:
-    end: cython.Py_ssize_t = pos + length
-    h: cython.ulonglong
-    a: cython.ulonglong
-    b: cython.ulonglong
-    c: cython.ulonglong
-    d: cython.ulonglong
-    if length >= 32:
-        a = 0x60EA27EEADC0B5D6  # the four seeds for seed 0
-        b = _P2()
-        c = 0
-        d = 0x61C8864E7A143579
-        while pos + 32 <= end:
-            a = _round(a, _load64(p, pos))
-            b = _round(b, _load64(p, pos + 8))
-            c = _round(c, _load64(p, pos + 16))
-            d = _round(d, _load64(p, pos + 24))
-            pos += 32
-        h = _wrap(_wrap(_rotate(a, 1) + _rotate(b, 7)) + _wrap(_rotate(c, 12) + _rotate(d, 18)))
-        h = _fold(_fold(_fold(_fold(h, a), b), c), d)
-    else:
-        h = _P5()
-    h = _wrap(h + length)
+    """The last up to 31 bytes of xxHash64, and its avalanche."""
+    a: cython.ulonglong = _P5()
     while pos + 8 <= end:
         h = _wrap(_wrap(_rotate(h ^ _round(0, _load64(p, pos)), 27) * _P1()) + _P4())
         pos += 8
@@ -175,13 +175,77 @@ def xxh64_at(
         h = _wrap(_wrap(_rotate(h ^ _wrap(_load32(p, pos) * _P1()), 23) * _P2()))
         h = _wrap(h + _P3())
         pos += 4
-    a = _P5()
     while pos < end:
         h = _wrap(_rotate(h ^ _wrap(a * p[pos]), 11) * _P1())
         pos += 1
     h = _wrap((h ^ (h >> 33)) * _P2())
     h = _wrap((h ^ (h >> 29)) * _P3())
     return h ^ (h >> 32)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def xxh64_at(
+    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, length: cython.Py_ssize_t
+) -> cython.ulonglong:
+    end: cython.Py_ssize_t = pos + length
+    h: cython.ulonglong = _P5()
+    a: cython.ulonglong = 0x60EA27EEADC0B5D6  # the four seeds for seed 0
+    b: cython.ulonglong = _P2()
+    c: cython.ulonglong = 0
+    d: cython.ulonglong = 0x61C8864E7A143579
+    if length >= 32:
+        while pos + 32 <= end:
+            a = _round(a, _load64(p, pos))
+            b = _round(b, _load64(p, pos + 8))
+            c = _round(c, _load64(p, pos + 16))
+            d = _round(d, _load64(p, pos + 24))
+            pos += 32
+        h = _lanes(a, b, c, d)
+    return _finish(p, pos, end, _wrap(h + length))
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def crc32c_and_xxh64_at(
+    p: cython.pointer(cython.const[cython.uchar]), pos: cython.Py_ssize_t, length: cython.Py_ssize_t
+) -> tuple[cython.uint, cython.ulonglong]:
+    """CRC32C of p[pos - 1:pos + length] and xxHash64 of p[pos:pos + length]: what a chunk needs, side by side.
+
+    The two do not wait for one another, so the processor computes both in the time of the slower.
+    """
+    end: cython.Py_ssize_t = pos + length
+    ones: cython.ulonglong = 0xFFFFFFFF
+    crc: cython.ulonglong = ones
+    h: cython.ulonglong = _P5()
+    v: cython.ulonglong
+    w: cython.ulonglong
+    x: cython.ulonglong
+    y: cython.ulonglong
+    a: cython.ulonglong = 0x60EA27EEADC0B5D6
+    b: cython.ulonglong = _P2()
+    c: cython.ulonglong = 0
+    d: cython.ulonglong = 0x61C8864E7A143579
+    if not cython.compiled or not sg_crc_is_fast():
+        return crc32c_at(p, pos - 1, length + 1), xxh64_at(p, pos, length)
+    crc = sg_crc_more(crc, p + pos - 1, 1)
+    if length >= 32:
+        while pos + 32 <= end:
+            v = _load64(p, pos)
+            w = _load64(p, pos + 8)
+            x = _load64(p, pos + 16)
+            y = _load64(p, pos + 24)
+            crc = sg_crc_word(sg_crc_word(sg_crc_word(sg_crc_word(crc, v), w), x), y)
+            a = _round(a, v)
+            b = _round(b, w)
+            c = _round(c, x)
+            d = _round(d, y)
+            pos += 32
+        h = _lanes(a, b, c, d)
+    crc = sg_crc_more(crc, p + pos, end - pos)
+    return crc ^ ones, _finish(p, pos, end, _wrap(h + length))
 
 
 def crc32c(data, start=0, end=-1):

@@ -14,14 +14,13 @@ try:
 except ImportError:
     from storegate.kernels import _cython as cython
 
-import numpy as np
 
 if cython.compiled:
     from cython.cimports.storegate.kernels.hashing import xxh64_at
-    from cython.cimports.storegate.kernels.wire import sg_compare, sg_copy, sg_varint_size
+    from cython.cimports.storegate.kernels.wire import sg_compare, sg_copy, sg_copy_padded
 else:
     from storegate.kernels.hashing import xxh64 as _xxh64
-    from storegate.kernels.wire import sg_compare, sg_copy, sg_varint_size
+    from storegate.kernels.wire import sg_compare, sg_copy, sg_copy_padded
 
     def xxh64_at(p, pos, length):
         return _xxh64(bytes(p[pos : pos + length]))
@@ -102,14 +101,15 @@ def _encode(
     ext_start: cython.const[cython.longlong][::1],
     starts: cython.longlong[::1],
     o: cython.pointer(cython.uchar),
-    fill: cython.bint,
+    room: cython.Py_ssize_t,
+    done: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """With `fill` write the label sets, else only measure them; the bytes of all, or -1: a symbol leaves the buffer."""
+    """Write label sets from `done` on; the first that does not fit, the number of all, or -1: a symbol is cut off."""
     i: cython.Py_ssize_t
     k: cython.Py_ssize_t
     d: cython.Py_ssize_t
     x: cython.Py_ssize_t
-    pos: cython.Py_ssize_t = 0
+    pos: cython.Py_ssize_t = starts[done]
     name_ref: cython.longlong
     name: cython.Py_ssize_t
     name_len: cython.Py_ssize_t
@@ -118,8 +118,11 @@ def _encode(
     after: cython.Py_ssize_t
     body: cython.Py_ssize_t
     exts: cython.Py_ssize_t = ext_bound.shape[0]
-    for i in range(label_start.shape[0] - 1):
-        starts[i] = pos
+    ext_size: cython.Py_ssize_t = ext_start[exts]
+    for i in range(done, label_start.shape[0] - 1):
+        if ext_size > room - pos:
+            return i
+        room -= ext_size  # kept back for the external labels of this set
         x = 0
         for k in range(label_start[i], label_start[i + 1]):
             name_ref = refs[2 * k]
@@ -127,10 +130,8 @@ def _encode(
             while d < dropped.shape[0] and dropped[d] != name_ref:
                 d += 1
             while x < exts and ext_bound[x] <= name_ref:
-                if fill:
-                    pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
-                else:
-                    pos += ext_start[x + 1] - ext_start[x]
+                room += ext_start[x + 1] - ext_start[x]
+                pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
                 x += 1
             if d < dropped.shape[0]:
                 continue
@@ -147,33 +148,34 @@ def _encode(
             if value_len > 0:
                 value_len += after - value
                 body += 1 + value_len
-            if fill:
-                o[pos] = 0x0A
-                pos = _put(o, pos + 1, body)
-                o[pos] = 0x0A
-                pos = sg_copy(o, pos + 1, p, name, name_len)
-                if value_len > 0:
-                    o[pos] = 0x12
-                    pos = sg_copy(o, pos + 1, p, value, value_len)
-            else:
-                pos += 1 + sg_varint_size(body) + body
+            if body + 6 > room - pos:  # a tag and a length of five bytes at most
+                return i
+            o[pos] = 0x0A
+            pos = _put(o, pos + 1, body)
+            o[pos] = 0x0A
+            pos = sg_copy_padded(o, pos + 1, room, p, name, end, name_len)
+            if value_len > 0:
+                o[pos] = 0x12
+                pos = sg_copy_padded(o, pos + 1, room, p, value, end, value_len)
         while x < exts:
-            if fill:
-                pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
-            else:
-                pos += ext_start[x + 1] - ext_start[x]
+            room += ext_start[x + 1] - ext_start[x]
+            pos = sg_copy(o, pos, e, ext_start[x], ext_start[x + 1] - ext_start[x])
             x += 1
-    starts[label_start.shape[0] - 1] = pos
-    return pos
+        starts[i + 1] = pos
+    return label_start.shape[0] - 1
 
 
-def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bound, ext_fields, ext_start, starts):
-    """Encode label sets from symbol ordinals, with external labels put in and names left out.
+def encode_labels(
+    data, symbols, base, label_start, label_refs, dropped, ext_bound, ext_fields, ext_start, arena, starts, done
+):
+    """Encode label sets from symbol ordinals, with external labels put in and names left out, into an arena.
 
     `data` holds the symbols, number k at `base + symbols[k]` (uint32); `label_start` int64[n + 1] counts pairs in
     `label_refs` uint32[2 * labels] of ordinals (name, value), ascending by name. `dropped` int64: name ordinals to
     leave out (a colliding name is one of them). External label x (`ext_fields[ext_start[x]:ext_start[x + 1]]`, encoded)
-    stands before the first name ordinal >= `ext_bound[x]`. `starts` int64[n + 1] is filled. Returns the arena, uint8.
+    stands before the first name ordinal >= `ext_bound[x]`. Set i goes to `arena[starts[i]:starts[i + 1]]` (uint8,
+    int64[n + 1]); `starts[done]` says where set `done`, the first to encode, begins. Returns how many sets are encoded:
+    fewer than n when the arena is full, so go on with a larger one.
     """
     buf: cython.const[cython.uchar][::1] = memoryview(data)
     sym: cython.const[cython.uint][::1] = memoryview(symbols)
@@ -184,15 +186,18 @@ def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bou
     fields: cython.const[cython.uchar][::1] = memoryview(ext_fields if len(ext_fields) else b"\0")
     field_start: cython.const[cython.longlong][::1] = memoryview(ext_start)
     begin: cython.longlong[::1] = memoryview(starts)
+    room: cython.Py_ssize_t = len(arena)
+    target: cython.uchar[::1] = memoryview(arena if room else bytearray(1))
     p: cython.pointer(cython.const[cython.uchar])
     e: cython.pointer(cython.const[cython.uchar])
     o: cython.pointer(cython.uchar)
     b: cython.Py_ssize_t = base
     k: cython.Py_ssize_t
-    size: cython.Py_ssize_t
-    if begin.shape[0] != first.shape[0] or field_start.shape[0] != bound.shape[0] + 1:
+    i: cython.Py_ssize_t = done
+    n: cython.Py_ssize_t = first.shape[0] - 1
+    if begin.shape[0] != n + 1 or field_start.shape[0] != bound.shape[0] + 1 or not 0 <= i <= n:
         raise ValueError("the arrays do not fit one another")
-    if 2 * first[first.shape[0] - 1] > refs.shape[0] or field_start[bound.shape[0]] > fields.shape[0]:
+    if 2 * first[n] > refs.shape[0] or field_start[bound.shape[0]] > fields.shape[0] or not 0 <= begin[i] <= room:
         raise ValueError("a start is outside its array")
     for k in range(refs.shape[0]):
         if refs[k] >= cython.cast(cython.uint, sym.shape[0]):
@@ -200,25 +205,16 @@ def encode_labels(data, symbols, base, label_start, label_refs, dropped, ext_bou
     if cython.compiled:
         p = cython.address(buf[0])
         e = cython.address(fields[0])
-        o = cython.NULL
+        o = cython.address(target[0])
     else:
         p = buf
         e = fields
-        o = None
+        o = target
     with cython.nogil:
-        size = _encode(p, buf.shape[0], sym, b, first, refs, drop, bound, e, field_start, begin, o, False)
-    if size < 0:
+        i = _encode(p, buf.shape[0], sym, b, first, refs, drop, bound, e, field_start, begin, o, room, i)
+    if i < 0:
         raise ValueError("a symbol goes past the end of the buffer")
-    result = np.empty(size, np.uint8)
-    if size:
-        target: cython.uchar[::1] = memoryview(result)
-        if cython.compiled:
-            o = cython.address(target[0])
-        else:
-            o = target
-        with cython.nogil:
-            _encode(p, buf.shape[0], sym, b, first, refs, drop, bound, e, field_start, begin, o, True)
-    return result
+    return i
 
 
 @cython.cfunc

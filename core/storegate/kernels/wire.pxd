@@ -20,6 +20,16 @@ cdef extern from *:
         }
         return to + n;
     }
+    /* The same, where the bytes behind both ends may be touched: up to `end` and `room`. Two moves for a short text. */
+    static inline Py_ssize_t sg_copy_padded(unsigned char *o, Py_ssize_t to, Py_ssize_t room, const unsigned char *p, Py_ssize_t at, Py_ssize_t end, Py_ssize_t n) {
+        if (n <= 32 && at + 32 <= end && to + 32 <= room) {
+            memcpy(o + to, p + at, 16);
+            memcpy(o + to + 16, p + at + 16, 16);
+        } else {
+            memcpy(o + to, p + at, (size_t)n);
+        }
+        return to + n;
+    }
     static inline int sg_compare(const unsigned char *p, Py_ssize_t a, Py_ssize_t a_len, const unsigned char *q, Py_ssize_t b, Py_ssize_t b_len) {
         int order = memcmp(p + a, q + b, (size_t)(a_len < b_len ? a_len : b_len));
         if (order) return order < 0 ? -1 : 1;
@@ -28,4 +38,5 @@ cdef extern from *:
     """
     Py_ssize_t sg_varint_size(unsigned long long v) noexcept nogil
     Py_ssize_t sg_copy(unsigned char *o, Py_ssize_t to, const unsigned char *p, Py_ssize_t at, Py_ssize_t n) noexcept nogil
+    Py_ssize_t sg_copy_padded(unsigned char *o, Py_ssize_t to, Py_ssize_t room, const unsigned char *p, Py_ssize_t at, Py_ssize_t end, Py_ssize_t n) noexcept nogil
     int sg_compare(const unsigned char *p, Py_ssize_t a, Py_ssize_t a_len, const unsigned char *q, Py_ssize_t b, Py_ssize_t b_len) noexcept nogil

@@ -14,6 +14,11 @@ def sg_copy(o, to, p, at, n):
     return to + n
 
 
+def sg_copy_padded(o, to, room, p, at, end, n):
+    """Like `sg_copy`; the compiled form touches bytes behind the copy, up to `end` and `room`."""
+    return sg_copy(o, to, p, at, n)
+
+
 def sg_compare(p, a, a_len, q, b, b_len):
     """-1, 0 or 1 as the bytes at p[a] sort before, like or after those at q[b]."""
     x, y = bytes(p[a : a + a_len]), bytes(q[b : b + b_len])

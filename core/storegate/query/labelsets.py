@@ -13,6 +13,10 @@ from storegate.kernels import labels as kernel
 from storegate.query.request import Shard
 from storegate.query.wire import uvarint
 
+LABEL_BYTES = 32
+"""What a label takes when encoded, roughly."""
+MAX_RESERVED = 64 << 20
+
 
 @dataclass(slots=True)
 class Overlay:
@@ -54,24 +58,66 @@ def _overlay(symbols: Symbols, external: Mapping[str, str], without: Collection[
     return Overlay(np.array(dropped, np.int64), np.array(bounds, np.int64), b"".join(fields), starts)
 
 
-def encode(
-    symbols: Symbols, label_start: NDArray[np.int64], label_refs: NDArray[np.uint32], overlay: Overlay
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The arena of encoded label sets and where each begins (see `storegate.kernels.labels`)."""
-    starts = np.empty(len(label_start), np.int64)
-    arena = kernel.encode_labels(
-        symbols.data,
-        symbols.positions,
-        symbols.base,
-        label_start,
-        label_refs,
-        overlay.dropped,
-        overlay.bounds,
-        overlay.fields,
-        overlay.starts,
-        starts,
-    )
-    return arena, starts
+class LabelArena:
+    """Encoded label sets end to end (see `storegate.kernels.labels`), in an array that grows. Not thread-safe.
+
+    `expected` is about how many sets there will be; room that is not used is never touched.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self.data: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.size = 0
+
+    @property
+    def values(self) -> NDArray[np.uint8]:
+        """All sets that were added."""
+        return self.data[: self.size]
+
+    def encode(
+        self, symbols: Symbols, label_start: NDArray[np.int64], label_refs: NDArray[np.uint32], overlay: Overlay
+    ) -> NDArray[np.int64]:
+        """Add the sets of some series, and return where each begins, and the last ends."""
+        n = len(label_start) - 1
+        starts = np.empty(n + 1, np.int64)
+        starts[0] = self.size
+        own = (int(label_start[-1]) * LABEL_BYTES) // max(n, 1)
+        self._grow(n * (own + len(overlay.fields)), min(self._expected * (own + len(overlay.fields)), MAX_RESERVED))
+        done = 0
+        while True:
+            done = kernel.encode_labels(
+                symbols.data, symbols.positions, symbols.base, label_start, label_refs, overlay.dropped,
+                overlay.bounds, overlay.fields, overlay.starts, self.data, starts, done,
+            )  # fmt: skip
+            self.size = int(starts[done])
+            if done == n:
+                return starts
+            self._grow(len(self.data) - self.size + 1, 2 * len(self.data) + LABEL_BYTES)
+
+    def keep(self, starts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of the sets that were added last, at `starts`, keep the chosen ones; where these begin, and the last ends."""
+        kept, index = spans(starts, rows)
+        begin, size = int(starts[0]), int(kept[-1])
+        self.data[begin : begin + size] = self.data[index]
+        self.size = begin + size
+        return kept + begin
+
+    def _grow(self, more: int, size: int) -> None:
+        """Make room for `more` bytes; where there is not enough, in an array of `size`, or more if need be."""
+        if self.size + more <= len(self.data):
+            return
+        data = np.empty(max(size, self.size + more), np.uint8)
+        data[: self.size] = self.data[: self.size]
+        self.data = data
+
+
+def spans(starts: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """New cuts, from 0 on, for the chosen rows, and the index of every element that they hold."""
+    lengths = starts[rows + 1] - starts[rows]
+    cuts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(lengths, out=cuts[1:])
+    index = np.arange(cuts[-1]) + np.repeat(starts[rows] - cuts[:-1], lengths)
+    return cuts, index
 
 
 def keeps_order(label_start: NDArray[np.int64], label_refs: NDArray[np.uint32], overlay: Overlay) -> bool:

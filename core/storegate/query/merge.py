@@ -37,6 +37,7 @@ class MergedSeries:
     keys: list[str]
     files: NDArray[np.int64]
     blocks: int
+    plain: bool  # rows are in order, and no two of them are of one series
 
 
 def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeries:
@@ -65,6 +66,7 @@ def merge_series(parts: Sequence[SelectedSeries], chunk_size: int) -> MergedSeri
         keys,
         np.array(files, np.int64).reshape(-1, 2),
         len(parts),
+        len(parts) == 1 and parts[0].distinct,
     )
 
 
@@ -78,7 +80,7 @@ def _order(
     np.cumsum([len(part) for part in parts], out=bounds[1:])
     order = np.empty(n, np.int64)
     first = np.empty(n, np.uint8)
-    merge_labels(labels, label_start, bounds, np.empty((2, len(parts)), np.int64), order, first)
+    merge_labels(labels, label_start, bounds, order, first)
     return order, first
 
 

@@ -18,7 +18,7 @@ from storegate.index.pages import fetch_entries
 from storegate.kernels import SHORT, explain
 from storegate.kernels import series as kernel
 from storegate.query.call import Call
-from storegate.query.labelsets import Overlay, encode, keeps_order, overlay, shard_mask, sorted_order
+from storegate.query.labelsets import LabelArena, Overlay, keeps_order, overlay, shard_mask, sorted_order, spans
 from storegate.query.limits import Limits
 from storegate.query.request import Shard
 from storegate.reads import Work
@@ -102,18 +102,17 @@ def select_series(
 ) -> Work[SelectedSeries]:  # fmt: skip
     """Decode, filter, encode and order the series of one block."""
     merge = overlay(header.symbols, block.meta.labels, wanted.without)
+    labels = LabelArena(len(refs))
     parts: list[SelectedSeries] = []
     found, ordered, previous = 0, True, None
     for begin in range(0, len(refs), wanted.batch):
         call.check()
         columns = yield from decode_entries(block, header, refs[begin : begin + wanted.batch], wanted, access)
-        columns = test_lazy(columns, header, lazy, access)
+        if lazy:
+            columns = test_lazy(columns, header, lazy, access)
         ordered = ordered and _goes_on(previous, columns, merge)
         previous = columns if len(columns) else previous
-        labels, label_start = encode(header.symbols, columns.label_start, columns.label_refs, merge)
-        part = SelectedSeries(block, labels, label_start, columns.chunk_start, columns.chunks)
-        if wanted.shard is not None and wanted.shard.total >= 1:
-            part = take(part, np.flatnonzero(shard_mask(labels, label_start, wanted.shard)))
+        part = _encoded(block, header, columns, merge, wanted.shard, labels)
         if lazy:
             limits.series.reserve(len(part))
         limits.chunks.reserve(len(part.chunks))
@@ -121,10 +120,22 @@ def select_series(
         found += len(part)
         if 0 < wanted.limit <= found:
             break
-    whole = _concatenate(block, parts)
+    whole = _concatenate(block, labels, parts)
     whole.distinct = ordered
     order = None if ordered else sorted_order(whole.labels, whole.label_start)
     return whole if order is None else take(whole, order)
+
+
+def _encoded(
+    block: Block, header: IndexHeader, columns: Columns, merge: Overlay, shard: Shard | None, labels: LabelArena
+) -> SelectedSeries:
+    """The series of one batch that belong to the shard; their labels go to the end of the arena."""
+    label_start = labels.encode(header.symbols, columns.label_start, columns.label_refs, merge)
+    if shard is None or shard.total < 1:
+        return SelectedSeries(block, labels.data, label_start, columns.chunk_start, columns.chunks)
+    rows = np.flatnonzero(shard_mask(labels.data, label_start, shard))
+    chunk_start, index = spans(columns.chunk_start, rows)
+    return SelectedSeries(block, labels.data, labels.keep(label_start, rows), chunk_start, columns.chunks[index])
 
 
 def _goes_on(previous: Columns | None, columns: Columns, merge: Overlay) -> bool:
@@ -253,17 +264,19 @@ def _join_starts(starts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(joined)
 
 
-def _concatenate(block: Block, parts: list[SelectedSeries]) -> SelectedSeries:
+def _concatenate(block: Block, labels: LabelArena, parts: list[SelectedSeries]) -> SelectedSeries:
+    """All batches of a block; their labels lie end to end already."""
     if len(parts) == 1:
+        parts[0].labels = labels.values
         return parts[0]
     if not parts:
         return SelectedSeries(
-            block, np.empty(0, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64), np.empty((0, 4), np.int64)
+            block, labels.values, np.zeros(1, np.int64), np.zeros(1, np.int64), np.empty((0, 4), np.int64)
         )
     return SelectedSeries(
         block,
-        np.concatenate([part.labels for part in parts]),
-        _join_starts([part.label_start for part in parts]),
+        labels.values,
+        np.concatenate([parts[0].label_start, *(part.label_start[1:] for part in parts[1:])]),
         _join_starts([part.chunk_start for part in parts]),
         np.concatenate([part.chunks for part in parts]),
     )
@@ -289,24 +302,15 @@ def label_column(columns: Columns, header: IndexHeader, name: bytes) -> NDArray[
     return out
 
 
-def _spans(starts: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """New cuts for the chosen rows, and the index of every element that they hold."""
-    lengths = starts[rows + 1] - starts[rows]
-    cuts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=cuts[1:])
-    index = np.arange(cuts[-1]) + np.repeat(starts[rows] - cuts[:-1], lengths)
-    return cuts, index
-
-
 def _take_columns(columns: Columns, rows: NDArray[np.int64]) -> Columns:
-    label_start, labels = _spans(columns.label_start, rows)
-    chunk_start, chunks = _spans(columns.chunk_start, rows)
+    label_start, labels = spans(columns.label_start, rows)
+    chunk_start, chunks = spans(columns.chunk_start, rows)
     pairs = columns.label_refs[: 2 * int(columns.label_start[-1])].reshape(-1, 2)[labels]
     return Columns(label_start, np.ascontiguousarray(pairs).reshape(-1), chunk_start, columns.chunks[chunks])
 
 
 def take(part: SelectedSeries, rows: NDArray[np.int64]) -> SelectedSeries:
     """The chosen series, in the order of `rows`."""
-    label_start, labels = _spans(part.label_start, rows)
-    chunk_start, chunks = _spans(part.chunk_start, rows)
+    label_start, labels = spans(part.label_start, rows)
+    chunk_start, chunks = spans(part.chunk_start, rows)
     return SelectedSeries(part.block, part.labels[labels], label_start, chunk_start, part.chunks[chunks])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storegate.errors import CorruptError
-from storegate.kernels import SHORT, explain
+from storegate.kernels import SHORT, explain, plan
 from storegate.kernels import chunks as kernel
 from storegate.kernels import frames as frame_kernel
 from storegate.query.call import Call
@@ -83,16 +84,24 @@ class Window:
             self._batch = reader.start(self._reads, self._context.call)
 
     def _choose(self, series: int) -> None:
-        merged = self._context.merged
-        leaders = np.empty(series, np.int64)
-        groups = np.empty(series + 1, np.int64)
-        gather = (merged.order, merged.first, self._begin, series, self._most, merged.chunk_start, leaders, groups)
-        self.end, self.series, self.chunks = kernel.gather_chunks(*gather, None)
-        index = np.empty(self.chunks, np.int64)
-        kernel.gather_chunks(*gather, index)
-        self._leaders = leaders[: self.series]
-        self._groups = groups[: self.series + 1]
-        self._rows = merged.chunks[index]
+        merged, begin, most = self._context.merged, self._begin, self._most
+        if merged.plain:  # every row is a series of its own
+            cuts = merged.chunk_start[begin : begin + series + 1]
+            series = int(np.searchsorted(cuts[1:-1], cuts[0] + most)) + 1
+            self.series, self.end = series, begin + series
+            self._leaders = merged.order[begin : self.end]
+            self._groups = cuts[: series + 1] - cuts[0]
+            self._rows = merged.chunks[int(cuts[0]) : int(cuts[series])]
+        else:
+            leaders, groups = np.empty(series, np.int64), np.empty(series + 1, np.int64)
+            gather = (
+                merged.order, merged.first, begin, series, most, merged.chunk_start, merged.chunks, leaders, groups,
+            )  # fmt: skip
+            self.end, self.series, chunks = plan.gather_chunks(*gather, None)
+            self._rows = np.empty((chunks, 4), np.int64)
+            plan.gather_chunks(*gather, self._rows)
+            self._leaders, self._groups = leaders[: self.series], groups[: self.series + 1]
+        self.chunks = len(self._rows)
 
     def _plan(self) -> int:
         """Settle which bytes to read; how many they are."""
@@ -101,29 +110,19 @@ class Window:
         order, spare = np.empty(m, np.int64), np.empty(m, np.int64)
         starts, ends = np.empty(m, np.int64), np.empty(m, np.int64)
         runs = np.empty(len(files) + 1, np.int64)
-        keys = np.ascontiguousarray(self._rows[:, 2])
-        status, found = kernel.plan_chunks(
-            keys, np.ascontiguousarray(self._rows[:, 3]), files, order, spare, starts, ends, runs
-        )
+        status, found = plan.plan_chunks(self._rows, files, order, spare, starts, ends, runs)
         if status:
             raise self._corrupt(status, found)
         self._order, self._starts = order, starts
-        cuts: list[NDArray[np.int64]] = []
-        numbers: list[NDArray[np.int64]] = []
-        for low, high in zip(runs[:found].tolist(), runs[1 : found + 1].tolist(), strict=True):
+        cuts = []
+        bounds = runs[: found + 1].tolist()
+        for low, high in pairwise(bounds):
             inside = context.partitioner.partition(starts[low:high], ends[low:high])
-            cuts.append(inside + low)
-            numbers.append(np.full(len(inside), keys[order[low]] >> 32))
-        firsts = np.concatenate(cuts) if len(cuts) > 1 else cuts[0]
-        table = np.empty((len(firsts), 4), np.int64)
-        table[:, 0] = firsts
-        table[:, 1] = starts[firsts]
-        table[:, 3] = np.maximum.reduceat(ends, firsts) - table[:, 1]
-        table[0, 2] = 0
-        np.cumsum(table[:-1, 3], out=table[1:, 2])
-        self._table = table
-        self._numbers = numbers[0] if len(numbers) == 1 else np.concatenate(numbers)
-        return int(table[-1, 2] + table[-1, 3])
+            cuts.append(inside + low if low else inside)
+        firsts = cuts[0] if len(cuts) == 1 else np.concatenate(cuts)
+        self._table, size = plan.join_ranges(firsts, starts, ends)
+        self._numbers = self._rows[order[firsts], 2] >> 32
+        return size
 
     def _allocate(self, size: int) -> None:
         context = self._context
@@ -146,7 +145,7 @@ class Window:
             else:
                 context.reader.run(self._reads, context.call)
             self._table[:, 3] = [read.got for read in self._reads]
-            kernel.place_chunks(self._order, self._starts, self._table, places)
+            plan.place_chunks(self._order, self._starts, self._table, places)
         self._parse(places)
         self._fold()
         self._measure()

@@ -12,7 +12,7 @@ import pytest
 import storegate.kernels
 from storegate.kernels import ACCELERATED
 
-NAMES = ("hashing", "postings", "table", "series", "labels", "merge", "chunks", "frames", "samples", "audit")
+NAMES = ("hashing", "postings", "table", "series", "labels", "merge", "plan", "chunks", "frames", "samples", "audit")
 """Each stands behind those that it imports."""
 
 

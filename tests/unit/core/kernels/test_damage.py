@@ -129,8 +129,12 @@ def test_postings(kernels, data, spans):
         assert status == 0 or 0 <= where < len(lists)
 
 
-@given(body=damaged(SYMBOLS).filter(lambda body: len(body) == len(SYMBOLS)), last=st.booleans())
-def test_symbols_that_were_damaged_after_they_were_checked(kernels, body, last):
+@given(
+    body=damaged(SYMBOLS).filter(lambda body: len(body) == len(SYMBOLS)),
+    last=st.booleans(),
+    room=st.integers(0, 4096),
+)
+def test_symbols_that_were_damaged_after_they_were_checked(kernels, body, last, room):
     count = int.from_bytes(SYMBOLS[:4], "big")
     positions, nothing = np.zeros(count, np.uint32), np.zeros(0, np.int64)
     assert kernels.table.scan_symbols(SYMBOLS, 0, 4, len(SYMBOLS), True, positions)[0] == 0
@@ -138,7 +142,7 @@ def test_symbols_that_were_damaged_after_they_were_checked(kernels, body, last):
     with suppress(ValueError):  # a symbol that goes past the end of the buffer
         kernels.labels.encode_labels(
             body, positions, 0, np.arange(count), refs, nothing, nothing, b"", np.zeros(1, np.int64),
-            np.zeros(count, np.int64),
+            np.empty(room, np.uint8), np.zeros(count, np.int64), 0,
         )  # fmt: skip
 
 
@@ -210,10 +214,10 @@ def test_any_bytes(kernels, data, start):
 def test_chunk_refs(kernels, keys, nexts, size):
     m = len(keys)
     order, starts, ends = (np.zeros(m, np.int64) for _ in range(3))
-    status, _ = kernels.chunks.plan_chunks(
-        np.array(keys), np.array(nexts[:m]), np.array([(16000, size)] * 3), order, np.zeros(m, np.int64), starts, ends,
-        np.zeros(4, np.int64),
-    )  # fmt: skip
+    rows = np.array([(0, 0, key, following) for key, following in zip(keys, nexts, strict=False)])
+    status, _ = kernels.plan.plan_chunks(
+        rows, np.array([(16000, size)] * 3), order, np.zeros(m, np.int64), starts, ends, np.zeros(4, np.int64)
+    )
     assert is_known(status)
     if status == 0:
         assert (starts < 2**32).all()

@@ -49,11 +49,15 @@ class Encoder:
     def __call__(self, sets, external=None, dropped=()):
         """The encoded sets."""
         label_start, refs = self.pairs(sets)
-        starts = np.full(len(sets) + 1, -1, np.int64)
-        arena = self.kernel.encode_labels(
-            self.data, self.positions, 2, label_start, refs, *self.overlay(external or {}, dropped), starts
-        )
-        assert starts[-1] == len(arena)
+        starts, arena, done = np.zeros(len(sets) + 1, np.int64), np.empty(0, np.uint8), 0
+        step = 5  # too little on purpose: encoding goes on with more room
+        overlay = self.overlay(external or {}, dropped)
+        while done < len(sets):
+            arena = np.concatenate((arena[: starts[done]], np.empty(step, np.uint8)))
+            done = self.kernel.encode_labels(
+                self.data, self.positions, 2, label_start, refs, *overlay, arena, starts, done
+            )
+            step *= 2
         return [arena[a:b].tobytes() for a, b in pairwise(starts.tolist())]
 
 
@@ -102,7 +106,7 @@ def test_a_ref_outside_the_symbols_is_refused(encode, kernels):
     with pytest.raises(ValueError, match="out of bounds"):
         kernels.labels.encode_labels(
             encode.data, encode.positions, 2, np.array([0, 1]), np.array([0, len(SYMBOLS)], np.uint32), nothing,
-            nothing, b"", np.zeros(1, np.int64), np.empty(2, np.int64),
+            nothing, b"", np.zeros(1, np.int64), np.empty(9, np.uint8), np.zeros(2, np.int64), 0,
         )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def merge(kernels, runs):
     sets = [labels for run in runs for labels in run]
     bounds = np.array([*accumulate(map(len, runs), initial=0)], np.int64)
     order, first = np.full(len(sets), -1, np.int64), np.full(len(sets), 7, np.uint8)
-    kernels.merge.merge_labels(*arena_of(sets), bounds, np.empty((2, len(runs)), np.int64), order, first)
+    kernels.merge.merge_labels(*arena_of(sets), bounds, order, first)
     return sets, order.tolist(), first.tolist()
 
 
@@ -46,14 +46,12 @@ def test_the_first_of_equal_sets_is_marked(kernels, runs):
 def test_runs_that_do_not_cover_the_sets_are_refused(kernels, bounds):
     arena, starts = arena_of([(("a", "1"),), (("b", "1"),)])
     with pytest.raises(ValueError, match="the runs do not"):
-        kernels.merge.merge_labels(
-            arena, starts, np.array(bounds), np.empty((2, 3), np.int64), np.empty(2, np.int64), np.empty(2, np.uint8)
-        )
+        kernels.merge.merge_labels(arena, starts, np.array(bounds), np.empty(2, np.int64), np.empty(2, np.uint8))
 
 
 def test_outputs_of_the_wrong_size_are_refused(kernels):
     arena, starts = arena_of([(("a", "1"),), (("b", "1"),)])
-    bounds, work = np.array([0, 2]), np.empty((2, 1), np.int64)
-    for scratch, n, m in ((work, 1, 2), (work, 2, 1), (work[:, :0], 2, 2)):
+    bounds = np.array([0, 2])
+    for n, m in ((1, 2), (2, 1)):
         with pytest.raises(ValueError, match="too small"):
-            kernels.merge.merge_labels(arena, starts, bounds, scratch, np.empty(n, np.int64), np.empty(m, np.uint8))
+            kernels.merge.merge_labels(arena, starts, bounds, np.empty(n, np.int64), np.empty(m, np.uint8))

@@ -107,29 +107,3 @@ def test_set_algebra_of_a_list_with_a_part_of_it(kernels, refs, part):
 def test_a_read_only_array_will_do(kernels):
     refs = np.frombuffer(struct.pack("<3I", 1, 2, 3), "<u4")
     assert kernels.postings.intersect(refs, refs).tolist() == [1, 2, 3]
-
-
-def naive_cuts(ranges, gap):
-    cuts, end = [], None
-    for i, (start, stop) in enumerate(ranges):
-        if end is None or start - end > gap:
-            cuts.append(i)
-            end = stop
-        end = max(end, stop)
-    return cuts
-
-
-@given(
-    ranges=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 50)), max_size=30).map(
-        lambda pairs: sorted((start, start + length) for start, length in pairs)
-    ),
-    gap=st.integers(0, 20),
-)
-def test_ranges_join_over_gaps_up_to_the_limit(kernels, ranges, gap):
-    starts, ends = np.array(ranges, np.int64).reshape(-1, 2).T.copy()
-    assert kernels.postings.coalesce(starts, ends, gap).tolist() == naive_cuts(ranges, gap)
-
-
-def test_starts_and_ends_differing_in_length_are_refused(kernels):
-    with pytest.raises(ValueError, match="differ in length"):
-        kernels.postings.coalesce(np.zeros(2, np.int64), np.zeros(1, np.int64), 0)

@@ -12,7 +12,7 @@ import xxhash
 
 from storegate.index.header import IndexHeader, build_index_header
 from storegate.index.symbols import Symbols
-from storegate.query.labelsets import encode, keeps_order, overlay, shard_mask, sorted_order
+from storegate.query.labelsets import LabelArena, keeps_order, overlay, shard_mask, sorted_order
 from storegate.query.request import Shard
 from storegate.testing.index_writer import ChunkEntry, IndexSeries, build_index
 from storegate.testing.memory_store import MemoryStore
@@ -38,7 +38,9 @@ class Sets:
         return overlay(self.symbols, external or {}, without)
 
     def encoded(self, external: Mapping[str, str] | None = None, *without: str) -> Any:
-        return encode(self.symbols, self.start, self.refs, self.overlay(external, *without))
+        arena = LabelArena(len(self.start) - 1)
+        starts = arena.encode(self.symbols, self.start, self.refs, self.overlay(external, *without))
+        return arena.values, starts
 
     def final(self, external: Mapping[str, str] | None = None, *without: str) -> list[dict[str, str]]:
         """Final label sets, read by protobuf; names must ascend."""
@@ -104,6 +106,38 @@ def test_the_last_overlay_is_made_once(pod: Sets) -> None:
 def test_another_overlay_is_made_anew(pod: Sets, external: dict[str, str], without: str) -> None:
     before = pod.overlay({"region": "eu"}, "pod")
     assert pod.overlay(external, without) is not before
+
+
+# --- the arena ---
+
+
+def decoded(arena: LabelArena, starts: Any) -> list[str]:
+    """Values of sets of one label each."""
+    cuts = pairwise(starts.tolist())
+    return [Series.FromString(arena.data[begin:end].tobytes()).labels[0].value for begin, end in cuts]
+
+
+def test_sets_that_are_added_later_leave_those_before_where_they_are() -> None:
+    sets, arena = Sets([{"a": str(i)} for i in range(300)]), LabelArena(0)
+    first = arena.encode(sets.symbols, sets.start[:11], sets.refs, sets.overlay())
+    second = arena.encode(sets.symbols, sets.start, sets.refs, sets.overlay())
+    assert decoded(arena, first) == [str(i) for i in range(10)]
+    assert decoded(arena, second) == [str(i) for i in range(300)]
+
+
+def test_sets_longer_than_labels_mostly_are_find_room() -> None:
+    sets = Sets([{"a": str(i) * 1000} for i in range(9)])
+    arena = LabelArena(9)
+    assert decoded(arena, arena.encode(sets.symbols, sets.start, sets.refs, sets.overlay()))[8] == "8" * 1000
+
+
+def test_sets_that_are_not_kept_give_their_room_back() -> None:
+    sets, arena = Sets([{"a": "1"}, {"a": "2"}, {"a": "3"}]), LabelArena(3)
+    arena.encode(sets.symbols, sets.start, sets.refs, sets.overlay())
+    size = arena.size
+    starts = arena.encode(sets.symbols, sets.start, sets.refs, sets.overlay())
+    kept = arena.keep(starts, np.array([0, 2]))
+    assert (decoded(arena, kept), arena.size) == (["1", "3"], size + size // 3 * 2)
 
 
 # --- order ---
