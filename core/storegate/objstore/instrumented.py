@@ -14,7 +14,7 @@ from types import TracebackType
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from storegate.errors import CancelledError, NotFoundError
-from storegate.objstore.read_into import read_into_of
+from storegate.objstore.wrapper import StoreWrapper
 from storegate.types import ObjectInfo, ObjectStore
 
 OPERATIONS = ("iter", "get", "get_range", "exists", "upload", "delete", "attributes")
@@ -114,14 +114,11 @@ def _is_expected(error: BaseException, key: str) -> bool:
     return isinstance(error, CancelledError | GeneratorExit)
 
 
-class InstrumentedStore:
+class InstrumentedStore(StoreWrapper):
     """Any store, measured. As thread-safe as the store; `read_into` copies where the store has none."""
 
     def __init__(self, store: ObjectStore, metrics: ObjstoreMetrics) -> None:
-        self._store = store
-        self._read_into = read_into_of(store)
-        self.name = store.name
-        self.writable = store.writable
+        super().__init__(store)
         operations = {operation: _Operation(metrics, store.name, operation) for operation in OPERATIONS}
         self._iter = operations["iter"]
         self._get = operations["get"]
@@ -173,7 +170,3 @@ class InstrumentedStore:
         """See `storegate.ObjectStore.delete`."""
         with self._delete.measured(key):
             self._store.delete(key)
-
-    def close(self) -> None:
-        """See `storegate.ObjectStore.close`."""
-        self._store.close()

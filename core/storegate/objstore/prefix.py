@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from storegate.objstore.read_into import read_into_of
+from storegate.objstore.wrapper import StoreWrapper
 from storegate.types import ObjectInfo, ObjectStore
 
 
@@ -14,15 +14,12 @@ def with_prefix(store: ObjectStore, prefix: str) -> ObjectStore:
     return PrefixedStore(store, prefix) if prefix else store
 
 
-class PrefixedStore:
+class PrefixedStore(StoreWrapper):
     """The objects below `<prefix>/`, under names without it. As thread-safe as the store; `close` closes the store."""
 
     def __init__(self, store: ObjectStore, prefix: str) -> None:
-        self._store = store
+        super().__init__(store)
         self._prefix = f"{prefix.strip('/')}/"
-        self._read_into = read_into_of(store)
-        self.name = store.name
-        self.writable = store.writable
 
     def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
         """See `storegate.ObjectStore.list`."""
@@ -52,10 +49,6 @@ class PrefixedStore:
     def delete(self, key: str) -> None:
         """See `storegate.ObjectStore.delete`."""
         self._store.delete(self._prefix + key)
-
-    def close(self) -> None:
-        """See `storegate.ObjectStore.close`."""
-        self._store.close()
 
     def _inside(self, info: ObjectInfo) -> ObjectInfo:
         return ObjectInfo(key=info.key.removeprefix(self._prefix), size=info.size, modified=info.modified)
