@@ -163,22 +163,28 @@ class HoldingStore(WrappedStore):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What goes wrong with which requests: `times` of them (None: all), from the `first` that matches on (1, 2, ...).
+class Occurrences:
+    """Which of the matching requests are struck: `times` of them (None: all), from the `first` on (1, 2, ...)."""
+
+    first: int = 1
+    times: int | None = None
+
+    def strikes(self, number: int) -> bool:
+        """Whether the matching request of this number (from 1) is struck."""
+        return number >= self.first and (self.times is None or number < self.first + self.times)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(Occurrences):
+    """What goes wrong with which requests.
 
     `error` (or what it returns) is raised instead of asking the store; otherwise `change` is applied to the data read.
     """
 
     operation: str = "*"
     key: str = "*"
-    first: int = 1
-    times: int | None = None
     error: Exception | Callable[[], Exception] | None = None
     change: Callable[[bytes], bytes] | None = None
-
-    def strikes(self, number: int) -> bool:
-        """Whether the matching request of this number (from 1) is struck."""
-        return number >= self.first and (self.times is None or number < self.first + self.times)
 
 
 class FaultyStore(WrappedStore):
