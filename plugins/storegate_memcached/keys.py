@@ -32,9 +32,13 @@ def natural_order(address: str) -> list[tuple[int, str]]:
 
 def jump(key: bytes, addresses: Sequence[str]) -> int:
     """Index of the server by jump consistent hash of xxhash64, over naturally sorted addresses (operations 11)."""
-    state = xxh64(key)
+    return jump_hash(xxh64(key), len(addresses))
+
+
+def jump_hash(state: int, buckets: int) -> int:
+    """The bucket of a 64-bit number (Lamping and Veach, 2014)."""
     chosen, following = -1, 0
-    while following < len(addresses):
+    while following < buckets:
         chosen = following
         state = (state * 2862933555777941757 + 1) & _BITS
         following = int((chosen + 1) * ((1 << 31) / ((state >> 33) + 1)))

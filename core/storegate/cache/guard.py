@@ -65,6 +65,7 @@ class GuardedCache:
 
     def close(self) -> None:
         """Drop queued writes, end calls under way, close the cache. Takes a few seconds at most."""
+        self._writes.stop()
         self._lookups.close(CLOSE_SECONDS)
         self._writes.close(CLOSE_SECONDS)
         closing = threading.Thread(target=self._close_cache, name=f"{self._name}-close", daemon=True)

@@ -27,6 +27,11 @@ class Workers:
         """Whether a job would begin at once."""
         return self._load < self._limit
 
+    @property
+    def idle(self) -> bool:
+        """Whether all jobs have ended."""
+        return not self._load
+
     def submit(self, job: Job) -> bool:
         """Run the job on some thread, in order of arrival. False, and nothing is run, after `close`."""
         with self._lock:

@@ -38,6 +38,8 @@ class WriteQueue:
 
     def put(self, items: Mapping[str, bytes], ttl: float) -> None:
         """Take what there is room for. Never blocks."""
+        if self._closed:
+            return
         expires = time.monotonic() + ttl
         dropped = 0
         for chunk in _chunks(items, self._limits.set_batch_size):
@@ -59,9 +61,13 @@ class WriteQueue:
         with self._changed:
             return self._changed.wait_for(lambda: not self._items, timeout)
 
-    def close(self, timeout: float) -> None:
-        """Drop what waits; wait for what is being written."""
+    def stop(self) -> None:
+        """From now on drop what waits, and all that comes."""
         self._closed = True
+
+    def close(self, timeout: float) -> None:
+        """Stop, and wait for what is being written."""
+        self.stop()
         self._workers.close(timeout)
 
     # --- on a worker ---

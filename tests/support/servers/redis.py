@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import redis
 
-from servers.process import ServerProcess, free_port
+from servers.process import ServerProcess, free_port, wait_for
 
 StartRedis = Callable[..., ServerProcess]
 
@@ -38,10 +39,44 @@ def sentinel_process(folder: Path, master: ServerProcess, name: str) -> ServerPr
     return ServerProcess("redis-server", "redis-server", [str(file), "--sentinel"], port, folder)
 
 
+def cluster_process(folder: Path) -> ServerProcess:
+    """The only node of a cluster, not started yet; `form_cluster` makes it serve."""
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-announce-ip", "127.0.0.1"]
+    return redis_process(folder, *options)
+
+
+def form_cluster(node: ServerProcess) -> None:
+    """Give all slots to this node, and wait until it serves them: Redis takes two seconds."""
+    with redis.Redis(port=node.port) as client:
+        client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        wait_for(lambda: "ok" in str(client.cluster("info")["cluster_state"]), 30, "the cluster does not form")
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A cluster of one node that all tests share."""
+    server = cluster_process(tmp_path_factory.mktemp("redis-cluster"))
+    try:
+        server.start()
+        form_cluster(server)
+        yield server
+    finally:
+        server.kill()
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server that all tests share: they use keys of their own, and neither stop nor flush it."""
     server = redis_process(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def sentinel(tmp_path_factory: pytest.TempPathFactory, redis_server: ServerProcess) -> Iterator[ServerProcess]:
+    """Watches the server that all tests share, under the name `cache`."""
+    server = sentinel_process(tmp_path_factory.mktemp("sentinel"), redis_server, "cache")
     server.start()
     yield server
     server.kill()
