@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,13 +18,15 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from storegate.block.catalog import BlockCatalog
 from storegate.block.fetcher import MetaFetcher
 from storegate.block.loader import BlockLoader
+from storegate.block.marking import mark_block
 from storegate.block.metrics import FetcherMetrics
 from storegate.block.observers import Observers
-from storegate.block.status import BlockStatus, block_statuses
+from storegate.block.status import BlockStatus, ChosenBlocks, block_statuses, chosen_blocks
 from storegate.block.syncer import BlockSyncer
 from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
+from storegate.config.flag_texts import flag_texts
 from storegate.config.settings import ComponentRef, Settings
-from storegate.errors import CancelledError
+from storegate.errors import CancelledError, InvalidRequestError
 from storegate.index.matchers import MatcherCompiler
 from storegate.kernels import ACCELERATED
 from storegate.manager import PluginManager
@@ -60,8 +62,12 @@ class Gateway:
     settings or the plugins.
     """
 
-    def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
+    def __init__(
+        self, settings: Settings, plugins: PluginManager | None = None, flags: Mapping[str, Any] | None = None
+    ) -> None:
         self.settings = settings
+        self.flags = flag_texts(settings, flags)
+        """The text of every flag of `storegate store` in force, without secrets."""
         self.log = log
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
@@ -72,6 +78,10 @@ class Gateway:
         self.healthy = False
         self._ready_callbacks: list[Callable[[bool], None]] = []
         self._pool = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
+        # before any SDK is imported: rules for the TLS of gRPC must be set before that library is loaded
+        self._early: list[FrontEnd] = []
+        self._late: list[FrontEnd] = []
+        self._open_frontends()
         self._store = open_store(self.plugins, settings.object_store, self.registry)
         self._cache = self._open_index_cache()
         self._observers = Observers(
@@ -90,9 +100,6 @@ class Gateway:
             observers=self._observers,
             compiler=MatcherCompiler(max(settings.query.matcher_cache, 256)),
         )
-        self._early: list[FrontEnd] = []
-        self._late: list[FrontEnd] = []
-        self._open_frontends()
 
     # --- what front ends use ---
 
@@ -128,6 +135,19 @@ class Gateway:
         """What became of every block of the bucket."""
         return block_statuses(self._syncer)
 
+    def chosen_blocks(self) -> ChosenBlocks:
+        """What the last look at the bucket chose to be served."""
+        return chosen_blocks(self._syncer)
+
+    def mark_block(self, ulid: str, action: str, details: str = "") -> bool:
+        """Write a mark (`DELETION` or `NO_COMPACTION`); False when the block has it already. Blocks.
+
+        Raises InvalidRequestError for a wrong request, when admin operations are off too, and what the store raises.
+        """
+        if self.settings.web.disable_admin_operations:
+            raise InvalidRequestError("Admin operations are disabled")
+        return mark_block(self._store, ulid, action, details)
+
     def on_ready_change(self, callback: Callable[[bool], None]) -> None:
         """`callback` is called, on some thread, each time readiness changes from now on."""
         self._ready_callbacks.append(callback)
@@ -137,6 +157,14 @@ class Gateway:
         """`host:port` of each front end that was started, by its type."""
         started = [*self._early, *self._late]
         return {name: front.address for name, front in zip(self._frontend_names, started, strict=False)}
+
+    def frontend(self, name: str) -> FrontEnd | None:
+        """The front end of this type, None when there is none: another one may build on it.
+
+        Early front ends are started before all others, and each kind in the order of the settings.
+        """
+        fronts = zip(self._frontend_names, [*self._early, *self._late], strict=True)
+        return next((front for known, front in fronts if known.casefold() == name.casefold()), None)
 
     # --- life ---
 

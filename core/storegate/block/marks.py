@@ -9,7 +9,8 @@ from storegate.errors import CorruptError
 from storegate.types import DeletionMark
 
 DELETION_MARK_FILE = "deletion-mark.json"
-MARK_FILES = frozenset({DELETION_MARK_FILE, "no-compact-mark.json", "no-downsample-mark.json"})
+NO_COMPACT_MARK_FILE = "no-compact-mark.json"
+MARK_FILES = frozenset({DELETION_MARK_FILE, NO_COMPACT_MARK_FILE, "no-downsample-mark.json"})
 MARK_VERSION = 1
 
 log = structlog.get_logger(component="blocks")

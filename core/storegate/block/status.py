@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from storegate.block.syncer import BlockSyncer
+from storegate.block.syncer import BlockSyncer, Quarantined
 from storegate.types import BlockMeta
 
 
@@ -17,6 +18,32 @@ class BlockStatus:
     state: Literal["loaded", "quarantined", "filtered", "unreadable"]
     reason: str = ""
     meta: BlockMeta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenBlocks:
+    """What the last fetch chose to be served; `quarantined` ones among them cannot be loaded (operations 4.1).
+
+    `refreshed` is when that fetch began (ms), None before the first; `error` says why it failed: then the blocks are
+    those of the fetch before.
+    """
+
+    metas: tuple[BlockMeta, ...]
+    quarantined: Mapping[str, Quarantined]
+    refreshed: int | None
+    error: str
+
+
+def chosen_blocks(syncer: BlockSyncer) -> ChosenBlocks:
+    """All blocks that the filters let pass, by ULID, also those that cannot be loaded. Thread-safe."""
+    last, quarantined = syncer.last, syncer.quarantine
+    metas = {ulid: held.meta for ulid, held in quarantined.items()} | dict(last.metas if last else {})
+    return ChosenBlocks(
+        metas=tuple(metas[ulid] for ulid in sorted(metas)),
+        quarantined=quarantined,
+        refreshed=syncer.last_attempt,
+        error=str(syncer.last_error or ""),
+    )
 
 
 def block_statuses(syncer: BlockSyncer) -> list[BlockStatus]:

@@ -75,6 +75,8 @@ class BlockSyncer:
         self.catalog = catalog
         self.last: FetchResult | None = None
         self.last_error: StoregateError | None = None
+        self.last_attempt: int | None = None
+        """When the last sync that ended had begun (ms)."""
         self._fetcher = fetcher
         self._loader = loader
         self._settings = settings
@@ -158,20 +160,23 @@ class BlockSyncer:
     def sync_once(self) -> FetchResult:
         """Bring the catalog up to date. Raises what fetching raises; then nothing has changed."""
         with self._syncing:
+            began = self._now()
             try:
-                result = self._sync()
+                result = self._sync(began)
             except StoregateError as error:
                 self.last_error = error
                 raise
             except Exception as error:  # a plugin broke its contract: nothing but its own round may suffer
                 self.last_error = StoregateError(f"the sync failed ({type(error).__name__}: {error})")
                 raise self.last_error from error
+            finally:
+                self.last_attempt = began
             self.last, self.last_error = result, None
             return result
 
-    def _sync(self) -> FetchResult:
+    def _sync(self, began: int) -> FetchResult:
         known = self.quarantine
-        result = self._fetcher.fetch(self._now())
+        result = self._fetcher.fetch(began)
         round_ = LoadRound(
             lambda meta: self._load(meta, result.listings[meta.ulid], verify=meta.ulid in known),
             self._settings.block_concurrency,

@@ -47,7 +47,7 @@ def _store(**values: Any) -> int:
         if settings.cache_index_header:
             _prepare_data_dir(settings.data_dir)
         with StopSignals() as signals:
-            gateway = Gateway(settings, plugins)
+            gateway = Gateway(settings, plugins, flags)
             plugins.count_in(gateway.registry)
             gateway.start(signals.stopped)
             signals.wait()

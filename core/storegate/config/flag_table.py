@@ -46,7 +46,6 @@ class Pair:
 
 PROCESS, NETWORK, BLOCKS, QUERY, WEB = "Process", "Network", "Blocks and storage", "Queries", "Web"
 
-_NO_UI = "this version has no web UI and no HTTP API"
 _NO_GO = "there is no Go runtime to limit"
 
 
@@ -101,8 +100,9 @@ FLAGS: tuple[Flag, ...] = (
         Flag(
             "grpc-server-tls-min-version",
             "choice",
-            "Least TLS version; gRPC for Python keeps 1.2.",
+            "Least TLS version; below 1.2 is never used.",
             ("frontends.grpc.tls_min_version",),
+            "1.3",
             choices={version: version for version in ("1.0", "1.1", "1.2", "1.3")},
         ),
         Flag(
@@ -290,12 +290,19 @@ FLAGS: tuple[Flag, ...] = (
     ),
     *_group(
         WEB,
-        Flag("web.disable", "bool", "Switch off UI and API.", default="false", ignored=_NO_UI),
-        Flag("web.external-prefix", "text", "Path prefix of the UI.", ignored=_NO_UI),
-        Flag("web.prefix-header", "text", "Request header with that prefix.", ignored=_NO_UI),
-        Flag("web.disable-cors", "bool", "No CORS headers.", default="false", ignored=_NO_UI),
-        Flag("bucket-web-label", "text", "External label by which the UI groups blocks.", ignored=_NO_UI),
-        Flag("disable-admin-operations", "bool", "Refuse to mark blocks.", default="false", ignored=_NO_UI),
+        Flag("web.disable", "bool", "Switch off UI and API.", ("web.disable",), "false"),
+        Flag("web.external-prefix", "text", "Path prefix of the UI.", ("web.external_prefix",)),
+        Flag("web.prefix-header", "text", "Request header with that prefix.", ("web.prefix_header",)),
+        Flag("web.disable-cors", "bool", "No CORS headers.", ("web.disable_cors",), "false"),
+        Flag("web.disable-debug", "bool", "No profiles under /debug/pprof.", ("web.disable_debug",), "false"),
+        Flag("bucket-web-label", "text", "External label by which blocks are grouped.", ("web.group_label",)),
+        Flag(
+            "disable-admin-operations",
+            "bool",
+            "Refuse to mark blocks.",
+            ("web.disable_admin_operations",),
+            "false",
+        ),
     ),
 )
 

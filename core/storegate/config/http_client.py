@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from storegate.config.units import Duration
 from storegate.errors import ConfigurationError
+from storegate.tls import no_passphrase, reason_of
 
 DIAL_TIMEOUT = 30.0  # s; fixed (operations 12)
 UNLIMITED_READ_TIMEOUT = 600.0
@@ -91,9 +92,9 @@ class TlsClientConfig(_Section):
             context = ssl.create_default_context(cafile=self.ca_file)
             key = "cert_file and key_file"
             if self.cert_file is not None:
-                context.load_cert_chain(self.cert_file, self.key_file, password=_no_passphrase)
+                context.load_cert_chain(self.cert_file, self.key_file, password=no_passphrase)
         except (OSError, ValueError) as error:  # an SSLError is an OSError
-            raise ConfigurationError(f"{where}: {key}: cannot be used: {_reason(error)}") from error
+            raise ConfigurationError(f"{where}: {key}: cannot be used: {reason_of(error)}") from error
         if self.min_version == "1.3":
             context.minimum_version = ssl.TLSVersion.TLSv1_3
         if self.insecure_skip_verify:
@@ -154,12 +155,3 @@ class HttpClientConfig(_Section):
         """The context of `tls_config`, with `insecure_skip_verify` of either place. Raises ConfigurationError."""
         tls = self.tls_config.model_copy(update={"insecure_skip_verify": not self.verify})
         return tls.ssl_context(f"{where}, http_config.tls_config")
-
-
-def _no_passphrase() -> str:
-    raise ValueError("the key needs a passphrase: give one without")
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error)
-    return str(reason).lower().replace("_", " ") if isinstance(error, ssl.SSLError) else str(reason)

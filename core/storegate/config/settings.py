@@ -31,7 +31,7 @@ class ComponentRef(Model):
 
     type: str = Field(min_length=1, description="Name of the provider, any case; `NAME@DISTRIBUTION` if two share it.")
     config: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
-        default={}, description="Settings of the provider; its own documentation lists them."
+        default={}, repr=False, description="Settings of the provider; its own documentation lists them."
     )
 
 
@@ -162,6 +162,20 @@ class QuerySettings(Model):
     matcher_cache: int = Field(default=0, description="Compiled regular expressions kept; 0 or less: none.")
 
 
+class WebSettings(Model):
+    """What the HTTP API and the pages built on it show, and what they allow."""
+
+    disable: bool = Field(default=False, description="No HTTP API and no UI; probes, metrics and profiles stay.")
+    external_prefix: str = Field(default="", description="Path under which a proxy serves the UI.")
+    prefix_header: str = Field(
+        default="", description="Request header that holds this path; without effect beside `external_prefix`."
+    )
+    disable_cors: bool = Field(default=False, description="No CORS headers on answers of the API.")
+    group_label: str = Field(default="", description="External label by which blocks are grouped.")
+    disable_admin_operations: bool = Field(default=False, description="Refuse what changes something: marking blocks.")
+    disable_debug: bool = Field(default=False, description="No profiles and thread stacks under `/debug/pprof/`.")
+
+
 class LogSettings(Model):
     """What is logged, and how."""
 
@@ -208,6 +222,7 @@ class Settings(Model):
     index_header: IndexHeaderSettings = Field(default=IndexHeaderSettings(), description="Index-headers.")
     limits: LimitSettings = Field(default=LimitSettings(), description="What one request may cost.")
     query: QuerySettings = Field(default=QuerySettings(), description="How queries run.")
+    web: WebSettings = Field(default=WebSettings(), description="HTTP API and UI.")
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
 
     @model_validator(mode="after")

@@ -128,14 +128,16 @@ class TestTargets:
         assert made.notes == ("--index-cache-size has no effect: the index cache is configured elsewhere",)
 
     def test_flags_without_effect_are_noted_once_each(self) -> None:
-        made = configure({"objstore.config": STORE, "web.disable": True, "grpc-server-tls-curves": ["X25519"]}, {})
+        made = configure(
+            {"objstore.config": STORE, "enable-auto-gomemlimit": True, "grpc-server-tls-curves": ["X25519"]}, {}
+        )
         assert [note.partition(" has no effect")[0] for note in made.notes] == [
+            "--enable-auto-gomemlimit",
             "--grpc-server-tls-curves",
-            "--web.disable",
         ]
 
     def test_a_flag_without_effect_that_is_off_is_not_noted(self) -> None:
-        assert configure({"objstore.config": STORE, "web.disable": False}, {}).notes == ()
+        assert configure({"objstore.config": STORE, "enable-auto-gomemlimit": False}, {}).notes == ()
 
 
 class TestPairs:
