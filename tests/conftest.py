@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-pytest_plugins = [f"servers.{name}" for name in ("s3", "gcs", "azure", "memcached", "redis", "prometheus")]
+pytest_plugins = [f"servers.{name}" for name in ("s3", "gcs", "azure", "memcached", "redis", "dns", "prometheus")]
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=3000)  # pytest --hypothesis-profile=thorough
@@ -96,16 +96,20 @@ def storegate_command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def start_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A context manager: `storegate store` over a bucket folder, ready to answer, stopped at the end."""
+    """A context manager: `storegate store` over a bucket, ready to answer, stopped at the end.
+
+    The bucket is a folder, or what `--objstore.config` takes.
+    """
 
     @contextmanager
-    def start(bucket: Path, flags: Sequence[str] = ()) -> Iterator[Store]:
+    def start(bucket: Path | str, flags: Sequence[str] = ()) -> Iterator[Store]:
+        object_store = bucket if isinstance(bucket, str) else f"{{type: FILESYSTEM, config: {{directory: {bucket}}}}}"
         folder = tmp_path_factory.mktemp("store")
         http_address, grpc_address = free_addresses(2)
         arguments = [
             *command(),
             "store",
-            f"--objstore.config={{type: FILESYSTEM, config: {{directory: {bucket}}}}}",
+            f"--objstore.config={object_store}",
             f"--data-dir={folder / 'data'}",
             f"--http-address={http_address}",
             f"--grpc-address={grpc_address}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from storegate import UnavailableError
+from storegate import DeadlineError, UnavailableError
 from storegate_memcached.server import Server
 
 
@@ -18,16 +18,16 @@ class ClusterNodes(NamedTuple):
 
 def nodes_of(endpoint: Server) -> ClusterNodes:
     """Ask the endpoint. Raises UnavailableError and what `Server.call` raises."""
-    answer = endpoint.call(lambda connection: connection.raw_command(b"config get cluster", b"\n\r\nEND\r\n"))
     try:
+        answer = endpoint.call(lambda connection: connection.raw_command(b"config get cluster", b"\n\r\nEND\r\n"))
         head, version, nodes = answer.decode("ascii").split("\n", 2)
         if not head.startswith("CONFIG cluster"):
             raise ValueError
         return ClusterNodes(int(version), [_server(node.split("|")) for node in nodes.split()])
-    except ValueError:
+    except (DeadlineError, ValueError):
         raise UnavailableError(
-            f"memcached {endpoint.name}: no configuration endpoint (its answer to `config get cluster` lists no "
-            "servers): set auto_discovery to false"
+            f"memcached {endpoint.name}: gave no list of servers to `config get cluster`: if it is no configuration "
+            "endpoint, set auto_discovery to false"
         ) from None
 
 
