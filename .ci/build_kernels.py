@@ -22,7 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCE_ROOT = "core"
 PACKAGE = Path("storegate/kernels")
-NOT_KERNELS = {"__init__.py", "_cython.py", "wire.py"}  # no kernels; the stand-in for `cython`; plain forms of wire.pxd
+NOT_KERNELS = {"__init__.py", "_cython.py", "bits.py", "wire.py"}  # a stand-in for `cython`; plain forms of .pxd
 
 
 def kernel_sources(root: Path) -> list[Path]:

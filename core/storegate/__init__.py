@@ -46,6 +46,7 @@ from storegate.types import (
     PluginContext,
     Provider,
     SupportsListPage,
+    SupportsMount,
     SupportsReadInto,
     SupportsServers,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "Provider",
     "StoregateError",
     "SupportsListPage",
+    "SupportsMount",
     "SupportsReadInto",
     "SupportsServers",
     "ThrottledError",

@@ -261,6 +261,14 @@ class FrontEnd(Protocol):
         """Refuse new calls, let running ones end for at most `grace` seconds, then end them. Returns when done."""
 
 
+@runtime_checkable
+class SupportsMount(Protocol):
+    """A front end whose HTTP server takes the applications of other front ends (`Gateway.frontend` finds it)."""
+
+    def mount(self, path: str, app: Any) -> None:
+        """Answer `path` and everything below it with an ASGI application. Thread-safe. Call after `start`."""
+
+
 class Observer(Protocol):
     """Is told what happened, on the thread where it happened: be quick. An exception is logged and counted, no more."""
 

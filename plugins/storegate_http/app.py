@@ -57,8 +57,8 @@ class HttpApp:
         self.starlette.router.redirect_slashes = False
 
     def mount(self, path: str, app: ASGIApp) -> None:
-        """Answer everything below `path` with `app`. Thread-safe."""
-        self.starlette.router.routes.append(Mount(path, app))
+        """Answer `path` and everything below it with `app`. Thread-safe."""
+        self.starlette.router.routes += [Route(path, app), Mount(path, app)]  # a mount alone wants a slash
 
     def _metrics(self, request: Request) -> Response:
         """Not async: Starlette runs it on a worker thread, for it renders tens of thousands of lines."""

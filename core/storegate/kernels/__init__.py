@@ -6,13 +6,31 @@ length, ordinal and ref against the buffer it points into, and report damage as 
 
 from __future__ import annotations
 
-from storegate.kernels import audit, chunks, frames, hashing, labels, merge, plan, postings, samples, series, table
+from storegate.kernels import (
+    audit,
+    chunks,
+    decode,
+    encode,
+    frames,
+    hashing,
+    labels,
+    merge,
+    order,
+    plan,
+    postings,
+    remote,
+    remote_samples,
+    samples,
+    series,
+    table,
+)
 from storegate.kernels.plan import coalesce
 
-ACCELERATED = all(
-    not (module.__file__ or "").endswith(".py")
-    for module in (audit, chunks, frames, hashing, labels, merge, plan, postings, samples, series, table)
-)
+_KERNELS = (
+    audit, chunks, decode, encode, frames, hashing, labels, merge, order, plan, postings, remote, remote_samples,
+    samples, series, table,
+)  # fmt: skip
+ACCELERATED = all(not (module.__file__ or "").endswith(".py") for module in _KERNELS)
 
 SHORT = 100
 """Status of an entry that goes on past the bytes at hand: fetch more, then go on."""
@@ -45,6 +63,7 @@ _DAMAGE = {
     26: "the checksum of a postings list does not match",
     27: "a chunk ends before its last sample",
     28: "the samples of a chunk make no sense",
+    29: "a native histogram has an unknown schema",
     SHORT: "an entry goes past the end of its section",
 }
 
@@ -60,13 +79,18 @@ __all__ = [
     "audit",
     "chunks",
     "coalesce",
+    "decode",
+    "encode",
     "explain",
     "frames",
     "hashing",
     "labels",
     "merge",
+    "order",
     "plan",
     "postings",
+    "remote",
+    "remote_samples",
     "samples",
     "series",
     "table",

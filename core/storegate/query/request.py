@@ -47,7 +47,11 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRequest:
-    """A `Series` call. Times are ms, both ends inclusive; `limit` and `batch_size` of 0 or less are off."""
+    """A `Series` call. Times are ms, both ends inclusive; a `limit` of 0 or less is off.
+
+    `batch_size` 0 and 1 give a frame for each series, more give batches of exactly so many, and -1 gives one batch for
+    each step of the engine, whatever its size: these are large and few, and bounded in bytes.
+    """
 
     min_time: int
     max_time: int

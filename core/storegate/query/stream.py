@@ -24,9 +24,13 @@ READ_AHEAD_BYTES = 32 << 20
 
 
 class FrameCutter:
-    """Cuts series of many windows into frames: one each, or batches of exactly `batch`, the last one shorter."""
+    """Cuts series of many windows into frames: one each, or batches of exactly `batch`, the last one shorter.
+
+    A negative `batch` gives one frame for each window.
+    """
 
     def __init__(self, batch: int) -> None:
+        self._by_window = batch < 0
         self._batch = batch if batch >= 2 else 0
         self._pieces: list[bytes] = []
         self._pending = 0
@@ -34,6 +38,8 @@ class FrameCutter:
     def cut(self, window: Window) -> list[bytes]:
         """The frames that this window completes."""
         n, batch = window.series, self._batch
+        if self._by_window:
+            return window.write(0, n, n)
         if not batch:
             return window.write(0, n, 0)
         frames: list[bytes] = []
