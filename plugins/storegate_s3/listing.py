@@ -32,7 +32,7 @@ def list_page(body: bytes, where: str, *, version: str) -> ListPage:
         encoded = root.findtext(f"{namespace}EncodingType") == "url"
         entries = _entries(root, namespace, encoded)
         token = _next_token(root, namespace, encoded, entries, version)
-    except (ElementTree.ParseError, ValueError, AttributeError, TypeError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UnavailableError(f"{where}: the store answered with something that is no listing") from error
     return ListPage(
         entries=[entry for entry in entries if entry.size is None or not entry.key.endswith("/")], token=token
