@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis.exceptions import ClusterCrossSlotError, MovedError
 
@@ -96,7 +97,7 @@ class RedisCache:
         pipeline = clients.reader.pipeline()  # MGET would need all keys in one slot
         for name in names:
             pipeline.get(name)
-        return list(pipeline.execute())
+        return list(_executed(pipeline))
 
     def _write(self, items: Mapping[str, bytes], ttl: float) -> None:
         clients = self._connected()
@@ -104,7 +105,7 @@ class RedisCache:
         millis = max(int(ttl * 1000), 1)
         for key, value in items.items():
             pipeline.set(self._name(key), value, px=millis)
-        pipeline.execute()
+        _executed(pipeline)
 
     def _name(self, key: str) -> bytes:
         return (self._prefix + key).encode("utf-8", "surrogatepass")
@@ -121,3 +122,12 @@ class RedisCache:
                 return
             clients = self._factory.make("cluster")
             self._kind, self._clients = "cluster", clients
+
+
+def _executed(pipeline: Any) -> list[Any]:
+    """The answers. Raises the first error among them as it came: redis-py would add the command with its value."""
+    answers: list[Any] = pipeline.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers

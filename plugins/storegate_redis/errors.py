@@ -26,7 +26,7 @@ def translated(error: Exception, addr: str) -> StoregateError:
     """What to raise instead."""
     where = f"redis {addr}"
     text = str(error).rstrip(".") or type(error).__name__
-    if isinstance(error, _DENIED) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
+    if isinstance(error, _DENIED) or "unauthenticated" in text:  # what it says of long requests without a password
         return DeniedError(f"{where}: refuses access ({text.split(':')[0]}): check username and password")
     if isinstance(error, TimeoutError):
         return DeadlineError(f"{where}: {text}")

@@ -18,7 +18,18 @@ def redis_process(folder: Path, *arguments: str, port: int = 0) -> ServerProcess
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     listen: Sequence[str] = ["--bind", "127.0.0.1", "--port", str(port)]
-    memory = ["--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]
+    memory = [
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--repl-diskless-sync-delay",
+        "0",
+        "--maxmemory",
+        "64mb",
+        "--maxmemory-policy",
+        "allkeys-lru",
+    ]
     directory = ["--dir", str(folder)]
     if "--tls-port" in arguments:
         listen = ["--bind", "127.0.0.1", "--port", "0"]
