@@ -13,6 +13,8 @@ try:
 except ImportError:
     from storegate.kernels import _cython as cython
 
+import numpy as np
+
 if cython.compiled:
     from cython.cimports.storegate.kernels.hashing import crc32c_and_xxh64_at, crc32c_at, sg_prefetch, xxh64_at
 else:
@@ -335,6 +337,11 @@ def _fold(
     for g in range(group_start.shape[0] - 1):
         kept_start[g] = n
         for i in range(group_start[g], group_start[g + 1]):
+            if sub_start[i + 1] - sub_start[i] == 1:  # the chunks of raw blocks
+                if _new_hash(table, mask, g + 1, hashes[sub_start[i]]):
+                    kept[n] = i
+                    n += 1
+                continue
             for step in range(6):
                 field = 3 + step
                 if field == 5:
@@ -356,44 +363,54 @@ def _fold(
     return n
 
 
-def fold_chunks(arena, group_start, single, times, sub_start, subs, hashes, table, kept, spare, kept_start):
+def fold_chunks(arena, group_start, leaders, chunk_start, times, sub_start, subs, hashes):
     """Drop duplicate chunks of each series and order the rest (StoreAPI 7.2).
 
-    `group_start` int64[g + 1] cuts the chunks by series, `single` int64[g] ends each series' first contributor; `times`
-    int64[m, 2+] holds (mint, maxt); the rest as from `parse_chunks`. `table` uint64[t, 2] is zero, t a power of two
-    above the chunks of any series. Fills `kept` int64[m] and `kept_start` int64[g + 1]; `spare` is int64[m].
-    Returns the number of chunks kept.
+    `group_start` int64[g + 1] cuts the chunks by series, whose first contributor is row `leaders[g]` of the merged
+    series, which `chunk_start` gives as many chunks; `times` int64[m, 2+] holds (mint, maxt); the rest as from
+    `parse_chunks`. Returns the chunks that are kept, int64, and where those of each series begin, int64[g + 1].
     """
     buf: cython.const[cython.uchar][::1] = memoryview(arena if len(arena) else b"\0")
     groups: cython.const[cython.longlong][::1] = memoryview(group_start)
-    ones: cython.const[cython.longlong][::1] = memoryview(single)
+    rows: cython.const[cython.longlong][::1] = memoryview(leaders)
+    row_start: cython.const[cython.longlong][::1] = memoryview(chunk_start)
     t: cython.const[cython.longlong][:, ::1] = memoryview(times)
     starts: cython.const[cython.longlong][::1] = memoryview(sub_start)
-    rows: cython.const[cython.longlong][:, ::1] = memoryview(subs)
+    sub_rows: cython.const[cython.longlong][:, ::1] = memoryview(subs)
     digests: cython.const[cython.ulonglong][::1] = memoryview(hashes)
-    seen: cython.ulonglong[:, ::1] = memoryview(table)
-    out: cython.longlong[::1] = memoryview(kept)
-    other: cython.longlong[::1] = memoryview(spare)
-    out_start: cython.longlong[::1] = memoryview(kept_start)
     p: cython.pointer(cython.const[cython.uchar])
     g: cython.Py_ssize_t
     n: cython.Py_ssize_t = groups.shape[0] - 1
     m: cython.Py_ssize_t = groups[n]
+    most: cython.Py_ssize_t = 0
+    room: cython.Py_ssize_t = 2
     total: cython.Py_ssize_t
-    if ones.shape[0] < n or t.shape[0] < m or starts.shape[0] < m + 1 or out.shape[0] < m or other.shape[0] < m:
+    if rows.shape[0] < n or t.shape[0] < m or starts.shape[0] < m + 1:
         raise ValueError("the arrays do not fit one another")
-    if out_start.shape[0] < n + 1 or seen.shape[0] & (seen.shape[0] - 1):
-        raise ValueError("the output is too small")
+    singles = np.empty(n, np.int64)
+    ones: cython.longlong[::1] = memoryview(singles)
     for g in range(n):
-        if not 0 <= groups[g] <= ones[g] <= groups[g + 1] or groups[g + 1] - groups[g] >= seen.shape[0]:
-            raise ValueError("a series has more chunks than the table holds")
+        if not 0 <= groups[g] <= groups[g + 1] or not 0 <= rows[g] < row_start.shape[0] - 1:
+            raise ValueError("a series is outside the chunks")
+        ones[g] = groups[g] + row_start[rows[g] + 1] - row_start[rows[g]]
+        if not groups[g] <= ones[g] <= groups[g + 1]:
+            raise ValueError("a series has fewer chunks than its first contributor")
+        if groups[g + 1] - groups[g] > most:
+            most = groups[g + 1] - groups[g]
+    while room <= 2 * most:
+        room *= 2
+    kept, spare, kept_start = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(n + 1, np.int64)
+    seen: cython.ulonglong[:, ::1] = memoryview(np.zeros((room, 2), np.uint64))
+    out: cython.longlong[::1] = memoryview(kept)
+    other: cython.longlong[::1] = memoryview(spare)
+    out_start: cython.longlong[::1] = memoryview(kept_start)
     if cython.compiled:
         p = cython.address(buf[0])
     else:
         p = buf
     if m > 16384:
         with cython.nogil:
-            total = _fold(p, groups, ones, t, starts, rows, digests, seen, out, other, out_start)
+            total = _fold(p, groups, ones, t, starts, sub_rows, digests, seen, out, other, out_start)
     else:
-        total = _fold(p, groups, ones, t, starts, rows, digests, seen, out, other, out_start)
-    return total
+        total = _fold(p, groups, ones, t, starts, sub_rows, digests, seen, out, other, out_start)
+    return kept[:total], kept_start

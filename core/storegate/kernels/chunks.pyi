@@ -12,13 +12,10 @@ def parse_chunks(
 def fold_chunks(
     arena: _Data,
     group_start: _Int64,
-    single: _Int64,
+    leaders: _Int64,
+    chunk_start: _Int64,
     times: _Int64,
     sub_start: _Int64,
     subs: _Int64,
     hashes: _UInt64,
-    table: _UInt64,
-    kept: _Int64,
-    spare: _Int64,
-    kept_start: _Int64,
-) -> int: ...
+) -> tuple[_Int64, _Int64]: ...

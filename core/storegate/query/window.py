@@ -208,16 +208,11 @@ class Window:
     # --- folding and writing ---
 
     def _fold(self) -> None:
-        merged, groups = self._context.merged, self._groups
-        most = int(np.diff(groups).max(initial=0))
-        single = groups[:-1] + merged.chunk_start[self._leaders + 1] - merged.chunk_start[self._leaders]
-        table = np.zeros((1 << (2 * most).bit_length(), 2), np.uint64)
-        self._kept = np.empty(self.chunks, np.int64)
-        self._kept_start = np.empty(self.series + 1, np.int64)
-        self.kept = kernel.fold_chunks(
-            self._arena, groups, single, self._rows, self._sub_start, self._subs, self._hashes, table, self._kept,
-            np.empty(self.chunks, np.int64), self._kept_start,
+        self._kept, self._kept_start = kernel.fold_chunks(
+            self._arena, self._groups, self._leaders, self._context.merged.chunk_start, self._rows, self._sub_start,
+            self._subs, self._hashes,
         )  # fmt: skip
+        self.kept = len(self._kept)
 
     def _measure(self) -> None:
         merged = self._context.merged

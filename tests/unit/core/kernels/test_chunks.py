@@ -150,14 +150,13 @@ def fold(kernels, series):
         sub_start.append(len(subs))
     sizes = [sum(map(len, contributions)) for contributions in series]
     groups = np.array([*accumulate(sizes, initial=0)], np.int64)
-    single = groups[:-1] + np.array([len(contributions[0]) for contributions in series], np.int64)
-    kept, kept_start = np.full(len(chunks), -1, np.int64), np.full(len(series) + 1, -1, np.int64)
-    total = kernels.chunks.fold_chunks(
-        arena, groups, single, np.array([times for times, _ in chunks], np.int64).reshape(-1, 2),
+    firsts = np.array([*accumulate((len(contributions[0]) for contributions in series), initial=0)], np.int64)
+    times = np.array([pair for pair, _ in chunks], np.int64).reshape(-1, 2)
+    kept, kept_start = kernels.chunks.fold_chunks(
+        arena, groups, np.arange(len(series)), firsts, times,
         np.array(sub_start, np.int64), np.array(subs, np.int64).reshape(-1, 4), np.array(hashes, np.uint64),
-        np.zeros((64, 2), np.uint64), kept, np.empty(len(chunks), np.int64), kept_start,
     )  # fmt: skip
-    assert total == kept_start[-1]
+    assert len(kept) == kept_start[-1]
     return [[chunks[i] for i in kept[a:b].tolist()] for a, b in pairwise(kept_start.tolist())]
 
 
@@ -220,6 +219,16 @@ def test_hashes_are_forgotten_between_series(kernels):
     assert fold(kernels, [[[raw((0, 1), b"a")]], [[raw((0, 1), b"a")]]]) == [[raw((0, 1), b"a")]] * 2
 
 
-def test_a_table_that_is_too_small_is_refused(kernels):
-    with pytest.raises(ValueError, match="more chunks than the table holds"):
-        fold(kernels, [[[raw((0, 1), bytes([i])) for i in range(64)]]])
+def test_many_chunks_of_one_series_are_all_kept(kernels):
+    chunks = [raw((0, i), bytes([i])) for i in range(200)]
+    assert fold(kernels, [[chunks]]) == [chunks]
+
+
+@pytest.mark.parametrize("firsts", [[0, 3], [0]])
+def test_a_first_contributor_outside_its_series_is_refused(kernels, firsts):
+    nothing = np.zeros((2, 4), np.int64)
+    with pytest.raises(ValueError, match=r"first contributor|outside the chunks"):
+        kernels.chunks.fold_chunks(
+            b"", np.array([0, 2]), np.array([0]), np.array(firsts), nothing, np.zeros(3, np.int64), nothing[:0],
+            np.empty(0, np.uint64),
+        )  # fmt: skip
