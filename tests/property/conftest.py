@@ -14,7 +14,7 @@ import pytest
 
 from storegate.config.settings import Settings
 from storegate.gateway import Gateway
-from storegate.index import expand, pages
+from storegate.index import lists, pages
 from storegate.query import select, stream, window
 from storegate.query.call import Call
 from storegate.query.request import SeriesRequest
@@ -23,7 +23,7 @@ from storegate.testing import ObviousBlock, obvious_series, read_block
 from storegate_proto.store.storepb.rpc_pb2 import SeriesResponse
 
 AGGREGATES = ("raw", "count", "sum", "min", "max", "counter")
-MODULES = {"pages": pages, "expand": expand, "stream": stream, "select": select, "window": window, "reader": Reader}
+MODULES = {"pages": pages, "lists": lists, "stream": stream, "select": select, "window": window, "reader": Reader}
 
 
 @dataclass

@@ -20,8 +20,8 @@ ITEMS = ("Postings", "Series", "ExpandedPostings")
 SMALL = {
     "pages.PAGE": 32,
     "pages.FEW_PAGES": 0,
-    "expand.SMALL_INDEX": 0,
-    "expand.MAX_CACHED_LISTS": 2,
+    "lists.SMALL_INDEX": 0,
+    "lists.MAX_CACHED_LISTS": 2,
     "stream.FIRST_SERIES": 1,
     "stream.SERIES": 2,
     "stream.CHUNKS": 2,

@@ -38,7 +38,7 @@ def test_answers_stay_right_while_blocks_come_and_go(serve, tmp_path):
         "index_header": {"lazy": True, "idle_timeout": "1h"},
         "limits": {"concurrency": 3},
     }
-    with serve([Plan("a", 1), Plan("b", 2)], settings, {"expand.SMALL_INDEX": 0}) as served:
+    with serve([Plan("a", 1), Plan("b", 2)], settings, {"lists.SMALL_INDEX": 0}) as served:
         syncer = served.gateway._syncer
         stays, goes = served.blocks
         right = [comparable(obvious_series(blocks, REQUEST)) for blocks in ([stays], [stays, goes])]

@@ -21,7 +21,7 @@ from storegate.testing.varint import read_uvarint
 few = settings(max_examples=settings().max_examples // 2, suppress_health_check=list(HealthCheck))
 
 EVERYTHING = {"min_time": -(2**63), "max_time": 2**63 - 1}
-SMALL = {"pages.PAGE": 64, "pages.FEW_PAGES": 0, "expand.SMALL_INDEX": 0, "stream.FIRST_SERIES": 1}
+SMALL = {"pages.PAGE": 64, "pages.FEW_PAGES": 0, "lists.SMALL_INDEX": 0, "stream.FIRST_SERIES": 1}
 REQUESTS = [
     SeriesRequest(**EVERYTHING, matchers=(LabelMatcher(MatchType.NEQ, "nope", "x"),), aggregates=(1, 2, 5)),
     SeriesRequest(**EVERYTHING, matchers=(LabelMatcher(MatchType.RE, "job", ".*a.*"),), max_resolution=3_600_000),

@@ -44,6 +44,7 @@ class IndexFile:
         info = listing.objects.get(INDEX_FILE)
         if info is None and listing.complete:
             raise NotFoundError(f"{self.key} does not exist; the block is damaged, delete it or upload it again")
+        self._modified = None if info is None else info.modified
         listed, noted = None if info is None else info.size, meta.files.get(INDEX_FILE)
         self._is_hearsay = listed is None and noted is not None
         self.size: int = self._ask_size() if listed is None and noted is None else listed or noted or 0
@@ -68,7 +69,9 @@ class IndexFile:
             data = self._build(None)
             assert data is not None
             with self._metrics.indexheader_load_duration_seconds.time():
-                return IndexHeader.from_bytes(data, name=self.key, sampling=self._sampling)
+                return IndexHeader.from_bytes(
+                    data, name=self.key, sampling=self._sampling, modified=self._modified
+                )
         if path.exists():
             try:
                 return self._load(path)
@@ -81,7 +84,7 @@ class IndexFile:
 
     def _load(self, path: Path) -> IndexHeader:
         with self._metrics.indexheader_load_duration_seconds.time(), _local_disk(path):
-            return IndexHeader.open(path, sampling=self._sampling)
+            return IndexHeader.open(path, sampling=self._sampling, modified=self._modified)
 
     def _build(self, path: Path | None) -> bytes | None:
         with self._metrics.indexheader_download_duration_seconds.time(), _local_disk(path):

@@ -22,6 +22,11 @@ def encode_postings(refs: NDArray[np.uint32]) -> bytes:
     return _HEAD.pack(_TAG, len(refs), crc32c(body)) + body
 
 
+def encoded_size(refs: NDArray[np.uint32]) -> int:
+    """Bytes that the refs take as a cache value."""
+    return _HEAD.size + 4 * len(refs)
+
+
 def decode_postings(value: bytes) -> NDArray[np.uint32] | None:
     """The refs, read-only; None when the value is not one that `encode_postings` made."""
     if len(value) < _HEAD.size:

@@ -33,6 +33,8 @@ class Access:
     max_key_series_ratio: float = 100.0
     whole: dict[str, tuple[int, memoryview]] = field(default_factory=dict)
     """Indexes that were read whole, by ULID: where the bytes begin in the file, and the bytes."""
+    charged: dict[str, set[int]] = field(default_factory=dict)
+    """Of these: the pages of series that the request was charged for."""
 
 
 def plan_reads(

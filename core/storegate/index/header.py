@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ class IndexHeader:
     """A checked, immutable index-header (Thanos index-header, version 1). Thread-safe until `close`.
 
     `version` is that of the index (1 or 2). `series` is the byte range of its series section, `scale` what a ref is
-    multiplied by to get a byte offset.
+    multiplied by to get a byte offset. `identity` is a short text that changes with the index: with its checksums and
+    section offsets, and with the time at which the object was `modified` (ms), where the opener knows it.
     """
 
     name: str
@@ -38,11 +40,12 @@ class IndexHeader:
     series: tuple[int, int]
     postings_range: tuple[int, int]
     scale: int
+    identity: str
     _data: memoryview
     _map: mmap.mmap | None
 
     @classmethod
-    def open(cls, path: Path, *, sampling: int = 32) -> IndexHeader:
+    def open(cls, path: Path, *, sampling: int = 32, modified: int | None = None) -> IndexHeader:
         """Map a file and check it whole. Raises CorruptError; OSError when it cannot be read."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -53,20 +56,24 @@ class IndexHeader:
         finally:
             os.close(descriptor)
         try:
-            return cls._parse(memoryview(mapped), str(path), sampling, mapped)
+            return cls._parse(memoryview(mapped), str(path), sampling, modified, mapped)
         except CorruptError:
             mapped = None  # type: ignore[assignment]  # views in the traceback keep it; the collector closes it
             raise
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, name: str = "index-header", sampling: int = 32) -> IndexHeader:
+    def from_bytes(
+        cls, data: bytes, *, name: str = "index-header", sampling: int = 32, modified: int | None = None
+    ) -> IndexHeader:
         """The same over bytes in memory."""
         if len(data) < HEADER_PREFIX + HEADER_TOC_SIZE:
             raise CorruptError("the index-header is too short", object=name)
-        return cls._parse(memoryview(data), name, sampling, None)
+        return cls._parse(memoryview(data), name, sampling, modified, None)
 
     @classmethod
-    def _parse(cls, data: memoryview, name: str, sampling: int, mapped: mmap.mmap | None) -> IndexHeader:
+    def _parse(
+        cls, data: memoryview, name: str, sampling: int, modified: int | None, mapped: mmap.mmap | None
+    ) -> IndexHeader:
         size = len(data)
         magic, own_version, version, table_in_index = struct.unpack(">IBBQ", data[:HEADER_PREFIX])
         if magic != HEADER_MAGIC or own_version != HEADER_VERSION:
@@ -86,7 +93,9 @@ class IndexHeader:
             raise CorruptError("the index-header's parts belong to different indexes", object=name, offset=6)
         body, end = _check_section(data[:table_at], symbols_at, name, symbols_at, "symbol table")
         symbols = Symbols(data, body, end, version, name)
+        checksums = bytes(data[end : end + 4])
         body, end = _check_section(data[:embedded], table_at, name, table_at, "postings offset table")
+        checksums += data[end : end + 4]
         limits = (toc.postings, toc.postings_end)
         table: PostingsTable
         if version == 2:
@@ -103,6 +112,7 @@ class IndexHeader:
             series=(toc.series, toc.label_indices if toc.series < toc.label_indices <= toc.postings else toc.postings),
             postings_range=limits,
             scale=16 if version == 2 else 1,
+            identity=_identity(data[:HEADER_PREFIX], checksums, data[embedded : embedded + TOC_SIZE], modified),
             _data=data,
             _map=mapped,
         )
@@ -130,3 +140,8 @@ class IndexHeader:
         self.postings = None  # type: ignore[assignment]
         self._data = memoryview(b"")
         self._map = None  # unmapped as the last view goes
+
+
+def _identity(prefix: memoryview, checksums: bytes, toc: memoryview, modified: int | None) -> str:
+    digest = blake2b(b"".join((prefix, checksums, toc)), digest_size=8).hexdigest()
+    return digest if modified is None else f"{digest}-{modified:x}"

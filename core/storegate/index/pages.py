@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from storegate.errors import CorruptError
 from storegate.index.access import Access, plan_reads
 from storegate.index.header import IndexHeader
-from storegate.reads import Lookup, Work
+from storegate.index.together import fetch_together
+from storegate.steps import Lookup, Work
 
 PAGE = 64 << 10
 FEW_PAGES = 4
 """So many pages beside one another are taken whole, without asking which of them are needed."""
 
+FROM_CACHE = "loading series from index cache"
+
+Bytes = bytes | memoryview
 Runs = NDArray[np.int64]
 """int64[r, 3] of (file start, file end, place in the arena): the stretches of the index that an arena holds."""
 
@@ -35,38 +40,80 @@ def fetch_entries(
     `anew` passes by what is at hand, and keeps what the bucket has instead.
     """
     end = header.series[1]
+    pages = _pages_of(refs, header.scale, estimate, end)
     whole = access.whole.get(ulid)
     if whole is not None and not anew:
+        _charge_once(ulid, pages, header, access)
         arena = whole[1][: end - whole[0]]
         return arena, np.array([[whole[0], end, 0]], np.int64)
-    pages = _pages_of(refs, header.scale, estimate, end)
-    found: dict[int, bytes] = {}
-    if access.cache.keeps("Series") and not anew:
-        keys = {page: access.cache.page_key(ulid, page) for page in pages}
-        values = yield Lookup(list(keys.values()))
-        for page, cache_key in keys.items():
-            value = values.get(cache_key)
-            if value is not None and len(value) == _bounds(page, header)[1] - _bounds(page, header)[0]:
-                found[page] = value
-        access.cache.count("Series", access.tenant, len(keys), len(found))
-        if found:
-            access.charge(sum(map(len, found.values())), "loading series from index cache")
-            if len(pages) == 1:
-                low, high = _bounds(pages[0], header)
-                return found[pages[0]], np.array([[low, high, 0]], np.int64)
-    read = yield from _read(ulid, key, header, [page for page in pages if page not in found], access)
+    if anew:
+        return _assemble({}, (yield from _read(ulid, key, header, pages, access)), header)
+    cache = access.cache
+    landings = cache.flights.landings
+    found: dict[int, Bytes] = {}
+    if cache.keeps("Series"):
+        found = yield from _look_up(ulid, header, pages, access)
+        cache.count("Series", access.tenant, len(pages), len(found))
+        if len(pages) == len(found) == 1:
+            low, high = _bounds(pages[0], header)
+            access.charge(high - low, FROM_CACHE)
+            return found[pages[0]], np.array([[low, high, 0]], np.int64)
+    read: list[tuple[int, memoryview]] = []
+    if len(found) < len(pages):
+
+        def fetch(wanted: Collection[int]) -> Work[dict[int, Bytes]]:
+            parts = yield from _read(ulid, key, header, sorted(wanted), access)
+            read.extend(parts)
+            return _cut(parts, wanted, header)
+
+        missing = [page for page in pages if page not in found]
+        keys = dict(zip(missing, cache.page_keys(ulid, header.identity, PAGE, missing), strict=True))
+        _, others = yield from fetch_together(
+            cache.flights, keys, landings, lambda late: _look_up(ulid, header, late, access), fetch
+        )
+        found |= others
+    if found:
+        access.charge(sum(map(len, found.values())), FROM_CACHE)
     return _assemble(found, read, header)
 
 
-def keep_pages(ulid: str, begin: int, data: memoryview, series: tuple[int, int], access: Access) -> None:
+def keep_pages(ulid: str, begin: int, data: memoryview, header: IndexHeader, access: Access) -> None:
     """Keep the whole pages in `data`, which begins at `begin` of the index and is part of its series section."""
+    if not access.cache.keeps("Series"):
+        return
     end = begin + len(data)
     items = {}
     for page in range(begin // PAGE, -(-end // PAGE)):
-        low, high = max(page * PAGE, series[0]), min(page * PAGE + PAGE, series[1])
+        low, high = _bounds(page, header)
         if begin <= low and high <= end:
-            items[access.cache.page_key(ulid, page)] = bytes(data[low - begin : high - begin])
-    access.cache.put("Series", access.tenant, items)
+            items[page] = bytes(data[low - begin : high - begin])
+    keys = access.cache.page_keys(ulid, header.identity, PAGE, items)
+    access.cache.put("Series", access.tenant, dict(zip(keys, items.values(), strict=True)))
+
+
+def _look_up(ulid: str, header: IndexHeader, pages: Collection[int], access: Access) -> Work[dict[int, Bytes]]:
+    """The pages that the cache has; one of the wrong size is none."""
+    cache = access.cache
+    if not cache.keeps("Series"):
+        return {}
+    keys = cache.page_keys(ulid, header.identity, PAGE, pages)
+    values = yield Lookup(keys, cache.timer("Series", access.tenant))
+    found: dict[int, Bytes] = {}
+    for page, cache_key in zip(pages, keys, strict=True):
+        value = values.get(cache_key)
+        if value is not None:
+            low, high = _bounds(page, header)
+            if len(value) == high - low:
+                found[page] = value
+    return found
+
+
+def _charge_once(ulid: str, pages: Sequence[int], header: IndexHeader, access: Access) -> None:
+    """Charge pages of an index that was read whole, each once, as if they had been read by themselves."""
+    charged = access.charged.setdefault(ulid, set())
+    fresh = [page for page in pages if page not in charged]
+    charged.update(fresh)
+    access.charge(sum(high - low for low, high in (_bounds(page, header) for page in fresh)), "fetching series")
 
 
 def _bounds(page: int, header: IndexHeader) -> tuple[int, int]:
@@ -104,14 +151,27 @@ def _read(
     for read in reads:
         if read.got != len(read.buffer):
             raise CorruptError("the index ends inside its series section", object=key, offset=read.offset + read.got)
-        keep_pages(ulid, read.offset, read.buffer, header.series, access)
+        keep_pages(ulid, read.offset, read.buffer, header, access)
     access.stats.add(series_fetched_size_sum=len(arena), series_fetch_count=len(reads))
     access.metrics.series_fetch_duration_seconds.labels(access.tenant).observe(time.perf_counter() - started)
     return [(read.offset, read.buffer) for read in reads]
 
 
+def _cut(parts: list[tuple[int, memoryview]], pages: Collection[int], header: IndexHeader) -> dict[int, Bytes]:
+    """The pages out of what was read."""
+    found: dict[int, Bytes] = {}
+    ascending = iter(parts)
+    offset, data = next(ascending)
+    for page in sorted(pages):
+        low, high = _bounds(page, header)
+        while high > offset + len(data):
+            offset, data = next(ascending)
+        found[page] = data[low - offset : high - offset]
+    return found
+
+
 def _assemble(
-    found: dict[int, bytes], read: list[tuple[int, memoryview]], header: IndexHeader
+    found: dict[int, Bytes], read: list[tuple[int, memoryview]], header: IndexHeader
 ) -> tuple[memoryview | bytes, Runs]:
     """One arena of all parts in file order; a single part is its own arena."""
     parts: list[tuple[int, memoryview | bytes]] = [(_bounds(page, header)[0], data) for page, data in found.items()]

@@ -22,7 +22,8 @@ from storegate.query.call import Call
 from storegate.query.limits import Limits
 from storegate.query.plan import BlockPlan
 from storegate.query.stats import QueryStats
-from storegate.reads import Fetcher, Reader
+from storegate.reads import Reader
+from storegate.steps import Fetcher
 from storegate.types import Partitioner
 
 

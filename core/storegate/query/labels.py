@@ -24,7 +24,7 @@ from storegate.query.request import (
     MatchType,
 )
 from storegate.query.select import Columns, Wanted, decode_entries, expand_block, label_column, test_lazy
-from storegate.reads import Work
+from storegate.steps import Work
 
 _NAME = b"__name__"
 FromHeader = Callable[[Block, IndexHeader], Iterable[bytes]]

@@ -21,7 +21,7 @@ from storegate.query.call import Call
 from storegate.query.labelsets import LabelArena, Overlay, keeps_order, overlay, shard_mask, sorted_order, spans
 from storegate.query.limits import Limits
 from storegate.query.request import Shard
-from storegate.reads import Work
+from storegate.steps import Work
 
 STRETCH = 64 << 20
 STRETCH_ENTRIES = 100

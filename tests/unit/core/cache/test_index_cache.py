@@ -98,13 +98,25 @@ def test_requests_and_hits_are_counted_by_kind_and_tenant(
     assert counts == [6, 2]
 
 
-def test_keys_of_different_kinds_never_meet() -> None:
-    keys = {IndexCache.postings_key("B", 1), IndexCache.expanded_key("B", "1"), IndexCache.page_key("B", 1)}
+def test_keys_of_different_kinds_never_meet(make: Callable[..., IndexCache]) -> None:
+    cache = make()
+    keys = {cache.postings_key("B", "i", 1), cache.expanded_key("B", "i", "1"), *cache.page_keys("B", "i", 1, [1])}
     assert len(keys) == 3
 
 
-def test_keys_of_different_blocks_never_meet() -> None:
-    assert IndexCache.postings_key("A", 1) != IndexCache.postings_key("B", 1)
+def keys_of(namespace: str, ulid: str, identity: str, registry: CollectorRegistry) -> set[str]:
+    cache = IndexCache(None, (), 60.0, IndexCacheMetrics(registry), namespace=namespace)
+    pages = cache.page_keys(ulid, identity, 64, [1])
+    return {cache.postings_key(ulid, identity, 1), cache.expanded_key(ulid, identity, "d"), *pages}
+
+
+@pytest.mark.parametrize("other", [("n", "C", "i"), ("m", "B", "i"), ("n", "B", "j")])
+def test_keys_of_another_block_bucket_or_index_never_meet(other: tuple[str, str, str]) -> None:
+    assert not keys_of("n", "B", "i", CollectorRegistry()) & keys_of(*other, CollectorRegistry())
+
+
+def test_pages_of_another_size_have_other_keys(make: Callable[..., IndexCache]) -> None:
+    assert make().page_keys("B", "i", 64, [1]) != make().page_keys("B", "i", 128, [1])
 
 
 def test_digests_are_short_however_long_the_matchers() -> None:

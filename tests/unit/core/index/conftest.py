@@ -22,7 +22,8 @@ from storegate.metrics import Metrics
 from storegate.query.call import Call
 from storegate.query.request import LabelMatcher, MatchType
 from storegate.query.stats import QueryStats
-from storegate.reads import Fetcher, Reader
+from storegate.reads import Reader
+from storegate.steps import Fetcher
 from storegate.testing.faults import CountingStore
 from storegate.testing.index_writer import BuiltIndex, ChunkEntry, IndexSeries, build_index
 from storegate.testing.memory_store import MemoryStore
@@ -51,6 +52,8 @@ def _matcher() -> Callable[[str], Matcher]:
 
 class DictCache:
     """A Cache without limits, open to tests."""
+
+    local = True
 
     def __init__(self) -> None:
         self.items: dict[str, bytes] = {}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storegate.errors import CorruptError, LimitError, UnavailableError
-from storegate.index import expand
+from storegate.index import lists
 from storegate.index.expand import digest_of, refs_in_range
 from storegate.index.matchers import Matcher
 from storegate.query.request import LabelMatcher
@@ -25,7 +25,7 @@ def index(request, make_index):
 @pytest.fixture
 def large(monkeypatch):
     """Lets every index count as large: lists are read one by one."""
-    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    monkeypatch.setattr(lists, "SMALL_INDEX", 0)
 
 
 def test_a_small_index_is_read_whole(index):
@@ -105,7 +105,7 @@ def test_damaged_cache_values_are_misses(index):
 
 
 def test_many_lists_are_not_kept_one_by_one(index, monkeypatch):
-    monkeypatch.setattr(expand, "MAX_CACHED_LISTS", 10)
+    monkeypatch.setattr(lists, "MAX_CACHED_LISTS", 10)
     index.numbers("i=~.+")
     assert {key.split(":")[0] for key in index.cache.items} == {"EP", "S"}
 
@@ -150,7 +150,7 @@ def test_an_index_that_ends_too_soon_is_corrupt_and_nothing_of_it_is_kept(index)
 @pytest.mark.parametrize("small", [True, False])
 def test_a_damaged_list_is_corrupt_with_its_offset(index, monkeypatch, small):
     if not small:
-        monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+        monkeypatch.setattr(lists, "SMALL_INDEX", 0)
     start = int(index.header.ranges(b"job", [b"b"])[0, 0])
     data = bytearray(index.built.data)
     data[start + 5] ^= 1

@@ -68,6 +68,8 @@ class Gap:
 class DictCache:
     """A Cache without limits, open to tests."""
 
+    local = True
+
     def __init__(self) -> None:
         self.items: dict[str, bytes] = {}
 

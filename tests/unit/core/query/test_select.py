@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storegate.errors import CorruptError, LimitError
-from storegate.index import expand, pages
+from storegate.index import lists, pages
 from storegate.query import select
 from storegate.query.request import Shard
 from storegate.testing.faults import Fault, FaultyStore, flip, shorten
@@ -139,7 +139,7 @@ def test_a_dropped_query_is_counted_once(make_engine: Any, up: Any) -> None:
 
 
 def test_entries_longer_than_the_estimate_are_read_again(make_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    monkeypatch.setattr(lists, "SMALL_INDEX", 0)
     monkeypatch.setattr(pages, "PAGE", 64)
     engine = make_engine(settings={"query": {"series_size": 16}})
     engine.add([({"a": str(n)}, minutes(*range(50))) for n in range(4)], samples_per_chunk=1)
@@ -153,7 +153,7 @@ def test_entries_longer_than_the_estimate_are_read_again(make_engine: Any, monke
 def test_entries_far_from_one_another_are_read_a_stretch_at_a_time(
     make_engine: Any, up: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    monkeypatch.setattr(lists, "SMALL_INDEX", 0)
     monkeypatch.setattr(pages, "PAGE", 64)
     monkeypatch.setattr(select, "STRETCH", 256)
     monkeypatch.setattr(select, "STRETCH_ENTRIES", 2)
@@ -183,7 +183,7 @@ def test_damaged_pages_in_the_cache_are_replaced_by_those_of_the_bucket(engine: 
 def test_an_entry_that_comes_damaged_is_read_once_more(
     make_engine: Any, up: Any, monkeypatch: pytest.MonkeyPatch, times: int | None
 ) -> None:
-    monkeypatch.setattr(expand, "SMALL_INDEX", 0)
+    monkeypatch.setattr(lists, "SMALL_INDEX", 0)
     pages_of_entries = Fault(key="*/index", first=2, times=times, change=flip(25))  # the first read is of postings
     engine = make_engine(wrap=lambda store: FaultyStore(store, pages_of_entries))
     engine.add(up(3))
