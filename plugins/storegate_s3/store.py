@@ -32,6 +32,7 @@ class S3Store:
 
     def __init__(self, config: S3Config, client: Client) -> None:
         self.name = config.bucket
+        self.identity = f"{config.endpoint}/{config.bucket}"
         self.max_retries = config.max_retries
         encryption = Encryption.of(config.sse_config)
         self._client = client

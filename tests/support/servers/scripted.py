@@ -44,6 +44,7 @@ class ScriptedServer:
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.script = script
         self.asked: list[Asked] = []
+        self.connections = 0  # that brought a request
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self, self._stopping))
         if context is not None:
@@ -74,6 +75,10 @@ def _handler(scripted: ScriptedServer, stopping: threading.Event) -> type[BaseHT
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            scripted.connections += 1
 
         def parse_request(self) -> bool:
             known = super().parse_request()
