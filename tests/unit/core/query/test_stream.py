@@ -43,7 +43,7 @@ def shapes(frames: list[Any]) -> list[int]:
     return [len(frame.batch.series) if frame.HasField("batch") else 0 for frame in frames]
 
 
-FRAMINGS = [(2, [2] * 9), (5, [5, 5, 5, 3]), (18, [18]), (64, [18]), (0, [0] * 18), (1, [0] * 18), (-3, [0] * 18)]
+FRAMINGS = [(2, [2] * 9), (5, [5, 5, 5, 3]), (18, [18]), (64, [18]), (0, [0] * 18), (1, [0] * 18)]
 
 
 @pytest.mark.parametrize(("batch", "expected"), FRAMINGS)
@@ -52,6 +52,12 @@ def test_18_series_come_in_the_frames_that_were_asked_for(
 ) -> None:
     engine.add(up(18))
     assert shapes(engine.frames("n!=", batch_size=batch)) == expected
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_each_step_is_a_batch_of_its_own_where_that_is_wanted(engine: Any, up: Any) -> None:
+    engine.add(up(18))
+    assert shapes(engine.frames("n!=", batch_size=-1)) == [2, 3, 3, 3, 3, 3, 1]
 
 
 @pytest.mark.parametrize(("batch", "expected"), FRAMINGS)
