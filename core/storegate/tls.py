@@ -143,10 +143,12 @@ class Reloaded(Generic[T]):
             self._retry_at = time.monotonic() + RETRY_SECONDS
             if str(error) != self._failure:
                 self._failure = str(error)
-                self._log.error(f"{self._what} cannot be read again; the last good one stays in use", err=str(error))
+                self._log.error(
+                    "files cannot be read again; the last good state stays", what=self._what, err=str(error)
+                )
         else:
             self._failure = ""
-            self._log.info(f"{self._what} was read again")
+            self._log.info("files were read again", what=self._what)
 
     def _load(self) -> tuple[T, tuple[Any, ...]]:
         """The value, and how its files looked just before they were read."""

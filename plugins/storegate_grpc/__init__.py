@@ -14,5 +14,5 @@ def storegate_frontends() -> Iterable[storegate.FrontendProvider]:
         name="grpc",
         summary="Thanos StoreAPI, Info, health and reflection over gRPC",
         config=GrpcConfig,
-        factory="storegate_grpc.frontend:open_frontend",
+        factory="storegate_grpc.opening:open_frontend",
     )

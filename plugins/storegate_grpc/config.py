@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from storegate.config.http_client import OptionalPath
 from storegate.config.units import Duration
+from storegate.tls import openssl_ciphers
 
 
 class GrpcConfig(BaseModel):
@@ -18,15 +19,25 @@ class GrpcConfig(BaseModel):
     address: str = Field("0.0.0.0:10901", description="where to listen: host:port")
     grace_period: Duration = Field(120.0, description="how long running calls may take to end at shutdown")
     max_connection_age: Duration = Field(3600.0, description="connections are closed at this age; 0 keeps them")
-    tls_cert: Path | None = Field(None, description="server certificate chain (PEM); needs tls_key")
-    tls_key: Path | None = Field(None, description="the certificate's private key (PEM)")
-    tls_client_ca: Path | None = Field(None, description="clients must show a certificate of this CA (PEM)")
-    tls_min_version: Literal["1.0", "1.1", "1.2", "1.3"] | None = Field(None, description="1.2 is what gRPC enforces")
-    tls_ciphers: tuple[str, ...] = Field((), description="refused: set GRPC_SSL_CIPHER_SUITES in the environment")
+    tls_cert: OptionalPath = Field(None, description="server certificate chain (PEM); needs tls_key")
+    tls_key: OptionalPath = Field(None, description="the certificate's private key (PEM, without a passphrase)")
+    tls_client_ca: OptionalPath = Field(None, description="clients must show a certificate of this CA (PEM)")
+    tls_min_version: Literal["1.0", "1.1", "1.2", "1.3"] = Field(
+        "1.3", description="least version of TLS; below 1.2 is never used"
+    )
+    tls_ciphers: tuple[str, ...] = Field(
+        (), description="suites for TLS 1.2, by the names of Go and IANA; those of TLS 1.3 are always on"
+    )
     series_hints: bool = Field(
         False, description="end Series answers with the queried blocks and, if asked, statistics"
     )
     response_compression: Literal["none", "gzip"] = Field("none", description="for clients that accept it")
+
+    @field_validator("tls_ciphers")
+    @classmethod
+    def _ciphers_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        openssl_ciphers(names)
+        return names
 
     @model_validator(mode="after")
     def _tls_is_complete(self) -> GrpcConfig:

@@ -21,7 +21,7 @@ from storegate_grpc.handlers import HandlerTable
 from storegate_grpc.pools import Pools
 from storegate_grpc.rpc_metrics import rpc_metrics
 from storegate_grpc.services import Services
-from storegate_grpc.tls import server_credentials
+from storegate_grpc.tls import accepts_tls12, server_credentials
 
 if TYPE_CHECKING:
     from storegate.gateway import Gateway
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 SETTING = "front end grpc, address (--grpc-address)"
 PING_INTERVAL_MS = 10_000
 CLOSE_SECONDS = 5.0  # how long queries of ended calls may take to let go of their blocks
-
-
-def open_frontend(config: GrpcConfig, context: PluginContext) -> GrpcFrontEnd:
-    return GrpcFrontEnd(config, context)
 
 
 def server_options(config: GrpcConfig) -> list[tuple[str, int]]:
@@ -117,6 +113,11 @@ class GrpcFrontEnd:
         )
         port = self._bind(server)
         await server.start()
+        try:
+            await self._check_tls(port)
+        except BaseException:
+            await server.stop(0)
+            raise
         started.set_result(port)
         await self._stop_asked.wait()
         await self._health.enter_graceful_shutdown()
@@ -135,6 +136,22 @@ class GrpcFrontEnd:
         except RuntimeError as error:
             raise ConfigurationError(f"{SETTING}: cannot listen on {self._config.address}: {error}") from error
         return port
+
+    async def _check_tls(self, port: int) -> None:
+        """Trust no trick: TLS 1.3 alone is what the environment has made of the library (`opening.py`)."""
+        if self._credentials is None or self._config.tls_min_version != "1.3":
+            return
+        host = parse_address(self._config.address, SETTING)[0]
+        try:
+            accepted = await accepts_tls12(host, port)
+        except OSError as error:  # a TimeoutError, too
+            self._log.warning("cannot check that only TLS 1.3 is spoken", err=error)
+            return
+        if accepted:
+            raise ConfigurationError(
+                "front end grpc, tls_min_version (--grpc-server-tls-min-version): this gRPC library accepts TLS 1.2 all"
+                " the same; set 1.2, or end TLS in a proxy that insists on 1.3"
+            )
 
     def _ready_changed(self, ready: bool) -> None:
         if self._loop is not None:

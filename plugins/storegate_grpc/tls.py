@@ -1,71 +1,81 @@
-"""Server credentials from PEM files, read again when the certificate or key changes on disk."""
+"""Server credentials from PEM files, read again when a file changes, and a check of what TLS accepts."""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-from storegate.errors import ConfigurationError
+from storegate.listen import ALL_INTERFACES
+from storegate.tls import Reloaded, check_pair, load_client_ca, read_pem
 from storegate_grpc.config import GrpcConfig
+
+WHERE = "front end grpc, "
+HANDSHAKE = b"\x16"  # the first byte of a server that goes on with a handshake; a refusal is an alert or the end
+PROBE_SECONDS = 5.0
 
 
 def server_credentials(config: GrpcConfig, log: Any) -> grpc.ServerCredentials | None:
-    """None without TLS. Certificate and key are looked at in every handshake; the client CA is read once."""
+    """None without TLS. Certificate, key and client CA are looked at in every handshake.
+
+    Raises ConfigurationError when they cannot be used. Later failures are logged, and the last good files stay in use.
+    """
     if config.tls_cert is None or config.tls_key is None:
         return None
-    _refuse_what_grpc_cannot(config)
-    certificate, key = config.tls_cert, config.tls_key
-    client_ca = None if config.tls_client_ca is None else _read(config.tls_client_ca, "tls_client_ca")
-    loaded = _changed(certificate, key)
-    current = _configuration(certificate, key, client_ca)
+    files = Reloaded("the TLS certificate of gRPC", lambda: _read(config), log)
+    handed_over = files.current()
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
-        """The new pair when the files changed; None keeps the last good one, also while only one file is replaced."""
-        nonlocal loaded
-        try:
-            found = _changed(certificate, key)
-            if found == loaded:
-                return None
-            fresh = _configuration(certificate, key, client_ca)
-        except (OSError, ConfigurationError) as error:
-            log.warning("the TLS certificate cannot be read again, the old one stays", err=str(error))
+        """What grpc asks before each handshake; None is `as before`. Runs on a thread of grpc."""
+        nonlocal handed_over
+        current = files.current()
+        if current is handed_over:
             return None
-        loaded = found
-        return fresh
+        handed_over = current
+        return current
 
-    return grpc.dynamic_ssl_server_credentials(current, fetch, require_client_authentication=client_ca is not None)
-
-
-def _refuse_what_grpc_cannot(config: GrpcConfig) -> None:
-    """grpcio speaks TLS 1.2 and 1.3 and takes ciphers from its environment: no stricter wish may be ignored."""
-    if config.tls_min_version == "1.3":
-        raise ConfigurationError(
-            "front end grpc, tls_min_version (--grpc-server-tls-min-version): gRPC for Python also accepts TLS 1.2;"
-            " set 1.2, or end TLS in a proxy that insists on 1.3"
-        )
-    if config.tls_ciphers:
-        raise ConfigurationError(
-            "front end grpc, tls_ciphers (--grpc-server-tls-ciphers): remove it and name the ciphers, as OpenSSL does,"
-            " in the environment variable GRPC_SSL_CIPHER_SUITES"
-        )
+    return grpc.dynamic_ssl_server_credentials(
+        handed_over, fetch, require_client_authentication=config.tls_client_ca is not None
+    )
 
 
-def _configuration(certificate: Path, key: Path, client_ca: bytes | None) -> grpc.ServerCertificateConfiguration:
-    pair = (_read(key, "tls_key"), _read(certificate, "tls_cert"))
-    return grpc.ssl_server_certificate_configuration([pair], client_ca)
+def _read(config: GrpcConfig) -> tuple[grpc.ServerCertificateConfiguration, Collection[Path]]:
+    paths = [path for path in (config.tls_cert, config.tls_key, config.tls_client_ca) if path is not None]
+    certificate, key = (read_pem(paths[i], WHERE + name) for i, name in enumerate(("tls_cert", "tls_key")))
+    check_pair(certificate, key, f"{WHERE}tls_cert and tls_key")
+    client_ca = None
+    if config.tls_client_ca is not None:
+        client_ca = read_pem(config.tls_client_ca, f"{WHERE}tls_client_ca")
+        load_client_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_ca, f"{WHERE}tls_client_ca")
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca), paths
 
 
-def _changed(*paths: Path) -> tuple[int, ...]:
-    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+async def accepts_tls12(host: str, port: int) -> bool:
+    """Whether the server, which listens on `host` and `port`, would speak TLS 1.2. Raises OSError and TimeoutError."""
+    async with asyncio.timeout(PROBE_SECONDS):
+        reader, writer = await asyncio.open_connection("localhost" if host in ALL_INTERFACES else host, port)
+        try:
+            writer.write(_client_hello())
+            return await reader.read(1) == HANDSHAKE
+        except ConnectionError:
+            return False
+        finally:
+            writer.close()
 
 
-def _read(path: Path, setting: str) -> bytes:
+def _client_hello() -> bytes:
+    """How a client begins that speaks no later version than TLS 1.2."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"front end grpc, {setting}: cannot read {path}: {error.strerror}") from error
-    if b"-----BEGIN " not in data:
-        raise ConfigurationError(f"front end grpc, {setting}: {path} is not a PEM file")
-    return data
+        context.wrap_bio(incoming, outgoing).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()

@@ -141,7 +141,7 @@ class TestReloaded:
     def test_a_change_of_any_file_is_noticed(self, source: Source, name: str) -> None:
         source.write(getattr(source, name), "X")
         assert "X" in source.reloaded.current()
-        assert [entry["event"] for entry in source.log] == ["the pair of files was read again"]
+        assert [entry["event"] for entry in source.log] == ["files were read again"]
 
     def test_a_file_of_the_same_size_and_time_is_noticed(self, source: Source) -> None:
         before = source.main.stat()

@@ -1,4 +1,4 @@
-"""The server itself: addresses, options, TLS, metrics, stopping."""
+"""The server itself: addresses, options, metrics, stopping."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from contextlib import suppress
 import grpc
 import pytest
 import structlog
-import trustme
 from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
 
 from storegate.errors import CancelledError, ConfigurationError
 from storegate.types import PluginContext
@@ -172,84 +170,3 @@ def test_readiness_may_change_after_the_stop(served):
 
 
 # --- TLS ---
-
-
-def certify(folder):
-    """A new CA and a certificate of it for 127.0.0.1, as PEM files."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    return certify(tmp_path_factory.mktemp("pki"))
-
-
-def secure_channel(served, pki, with_certificate=False):
-    own = ((pki / "key.pem").read_bytes(), (pki / "cert.pem").read_bytes()) if with_certificate else (None, None)
-    credentials = grpc.ssl_channel_credentials((pki / "ca.pem").read_bytes(), *own)
-    return grpc.secure_channel(served.address, credentials)
-
-
-def test_tls_serves_clients_that_trust_the_certificate(serve, pki):
-    served = serve(tls_cert=pki / "cert.pem", tls_key=pki / "key.pem")
-    with secure_channel(served, pki) as channel:
-        names(channel)
-
-
-def test_a_client_ca_makes_certificates_a_must(serve, pki):
-    served = serve(tls_cert=pki / "cert.pem", tls_key=pki / "key.pem", tls_client_ca=pki / "ca.pem")
-    with secure_channel(served, pki, with_certificate=True) as channel:
-        names(channel)
-    with secure_channel(served, pki) as channel, pytest.raises(grpc.RpcError) as caught:
-        names(channel)
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-
-
-def test_a_replaced_certificate_is_used_for_new_connections(serve, pki, tmp_path):
-    certify(tmp_path)
-    served = serve(tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
-    certify(tmp_path)
-    with secure_channel(served, tmp_path) as channel:
-        names(channel)
-
-
-def test_a_certificate_without_key_is_refused():
-    with pytest.raises(ValidationError, match="tls_key"):
-        GrpcConfig(tls_cert="cert.pem")
-
-
-def test_a_client_ca_without_certificate_is_refused():
-    with pytest.raises(ValidationError, match="tls_client_ca"):
-        GrpcConfig(tls_client_ca="ca.pem")
-
-
-def test_a_missing_certificate_file_is_named(pki, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"tls_cert: cannot read .*nothing\.pem"):
-        build(tls_cert=tmp_path / "nothing.pem", tls_key=pki / "key.pem")
-
-
-def test_a_file_that_is_no_pem_is_named(pki, tmp_path):
-    (tmp_path / "key.der").write_bytes(b"\x30\x82")
-    with pytest.raises(ConfigurationError, match=r"tls_key: .*key\.der is not a PEM file"):
-        build(tls_cert=pki / "cert.pem", tls_key=tmp_path / "key.der")
-
-
-@pytest.mark.parametrize(
-    ("option", "flag"),
-    [
-        ({"tls_min_version": "1.3"}, "--grpc-server-tls-min-version"),
-        ({"tls_ciphers": ["X"]}, "--grpc-server-tls-ciphers"),
-    ],
-)
-def test_a_tls_rule_that_grpc_cannot_keep_is_refused(pki, option, flag):
-    with pytest.raises(ConfigurationError, match=flag):
-        build(tls_cert=pki / "cert.pem", tls_key=pki / "key.pem", **option)
-
-
-def test_tls_rules_without_tls_do_no_harm():
-    build(tls_min_version="1.3")
