@@ -6,26 +6,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from storegate import PluginContext
 from storegate_inmemory import InMemoryConfig
-from storegate_inmemory.metrics import Families, families
+from storegate_inmemory.metrics import ITEM_TYPES, Account, Accounts, collector_of
 
 ITEM_OVERHEAD = 200
-"""Bytes that an item takes besides its key and value: the dict entry, the record, two object headers."""
-
-
-class _Item(NamedTuple):
-    value: bytes
-    expires: float  # on the given clock
+"""Bytes that an item takes besides its key and value: the dict entry, the tuple, two object headers."""
 
 
 def open_cache(config: InMemoryConfig, context: PluginContext) -> InMemoryCache:
     """Factory of the provider IN-MEMORY."""
-    return InMemoryCache(
-        config.max_size, config.max_item_size, name=context.role or "default", metrics=families(context.registry)
-    )
+    cache = InMemoryCache(config.max_size, config.max_item_size, by_item_type=context.role == "index-cache")
+    collector_of(context.registry).watch(context.role or "default", cache.accounts)
+    return cache
 
 
 class InMemoryCache:
@@ -33,6 +27,7 @@ class InMemoryCache:
 
     The cost of an item is its value, its key and `ITEM_OVERHEAD`, so that many small items stay within `max_size`
     too. A limit for one value that is larger than `max_size` is lowered to it. Storing a key again replaces the value.
+    With `by_item_type` there are accounts for each kind of item of the index cache.
     """
 
     local = True
@@ -42,48 +37,35 @@ class InMemoryCache:
         max_size: int,
         max_item_size: int,
         *,
-        name: str,
-        metrics: Families,
+        by_item_type: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._max_size = max_size
-        self._max_item_size = min(max_item_size, max_size)
+        self.accounts = Accounts(max_size, min(max_item_size, max_size))
+        if by_item_type:
+            self.accounts.by_kind = {kind: Account() for kind in ITEM_TYPES}
         self._clock = clock
         self._lock = threading.Lock()
-        self._items: OrderedDict[str, _Item] = OrderedDict()
-        self._values = 0  # bytes of all values
-        self._cost = 0
-        self._requests = metrics.requests.labels(name)
-        self._hits = metrics.hits.labels(name)
-        self._expired = metrics.expired.labels(name)
-        self._added = metrics.added.labels(name)
-        self._evicted = metrics.evicted.labels(name)
-        self._overflowed = metrics.overflowed.labels(name)
-        metrics.items.labels(name).set_function(lambda: len(self._items))
-        metrics.items_size.labels(name).set_function(lambda: self._values)
-        metrics.total_size.labels(name).set_function(lambda: self._cost)
-        metrics.max_size.labels(name).set(self._max_size)
-        metrics.max_item_size.labels(name).set(self._max_item_size)
+        self._items: OrderedDict[str, tuple[bytes, float]] = OrderedDict()  # value; end of its time
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """See `storegate.Cache.get_many`."""
         found: dict[str, bytes] = {}
-        expired = 0
-        now = self._clock()
+        accounts, now = self.accounts, self._clock()
+        get, used = self._items.get, self._items.move_to_end
         with self._lock:
             for key in keys:
-                item = self._items.get(key)
+                item = get(key)
                 if item is None:
                     continue
-                if item.expires <= now:
-                    self._remove(key)
-                    expired += 1
-                    continue
-                self._items.move_to_end(key)
-                found[key] = item.value
-        self._requests.inc(len(keys))
-        self._hits.inc(len(found))
-        self._expired.inc(expired)
+                value, expires = item
+                if expires > now:
+                    used(key)
+                    found[key] = value
+                else:
+                    self._remove(key, item)
+                    accounts.expired += 1
+            accounts.requests += len(keys)
+            accounts.hits += len(found)
         return found
 
     def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
@@ -91,37 +73,57 @@ class InMemoryCache:
         if ttl <= 0:
             return
         expires = self._clock() + ttl
-        added = evicted = overflowed = 0
         with self._lock:
             for key, value in items.items():
-                cost = _cost(key, len(value))
-                if len(value) > self._max_item_size or cost > self._max_size:
-                    overflowed += 1
-                    continue
-                self._remove(key)
-                while self._cost + cost > self._max_size:
-                    self._remove(next(iter(self._items)))
-                    evicted += 1
-                self._items[key] = _Item(bytes(value), expires)
-                self._values += len(value)
-                self._cost += cost
-                added += 1
-        self._added.inc(added)
-        self._evicted.inc(evicted)
-        self._overflowed.inc(overflowed)
+                self._set(key, bytes(value), expires)
 
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._items.clear()
-            self._values = self._cost = 0
+            while self._items:
+                self._remove(*self._items.popitem())
 
-    def _remove(self, key: str) -> None:
-        item = self._items.pop(key, None)
-        if item is not None:
-            self._values -= len(item.value)
-            self._cost -= _cost(key, len(item.value))
+    # --- under the lock ---
+
+    def _set(self, key: str, value: bytes, expires: float) -> None:
+        accounts = self.accounts
+        cost = _cost(key, value)
+        if len(value) > accounts.max_item_size or cost > accounts.max_size:
+            for account in self._accounts_of(key):
+                account.overflowed += 1
+            return
+        if (old := self._items.pop(key, None)) is not None:
+            self._remove(key, old)
+        while accounts.cost + cost > accounts.max_size:
+            self._evict()
+        self._items[key] = value, expires
+        accounts.cost += cost
+        for account in self._accounts_of(key):
+            account.added += 1
+            account.items += 1
+            account.values += len(value)
+            account.keys += len(key)
+
+    def _evict(self) -> None:
+        key, item = self._items.popitem(last=False)
+        self._remove(key, item)
+        for account in self._accounts_of(key):
+            account.evicted += 1
+
+    def _remove(self, key: str, item: tuple[bytes, float]) -> None:
+        value = item[0]
+        self._items.pop(key, None)
+        self.accounts.cost -= _cost(key, value)
+        for account in self._accounts_of(key):
+            account.items -= 1
+            account.values -= len(value)
+            account.keys -= len(key)
+
+    def _accounts_of(self, key: str) -> tuple[Account, ...]:
+        accounts = self.accounts
+        of_kind = accounts.by_kind.get(key.partition(":")[0]) if accounts.by_kind else None
+        return (accounts.all,) if of_kind is None else (accounts.all, of_kind)
 
 
-def _cost(key: str, size: int) -> int:
-    return size + len(key) + ITEM_OVERHEAD
+def _cost(key: str, value: bytes) -> int:
+    return len(value) + len(key) + ITEM_OVERHEAD

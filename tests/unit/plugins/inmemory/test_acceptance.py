@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from storegate.testing.cache_suite import CacheSuite
 from storegate_inmemory.cache import InMemoryCache
-from storegate_inmemory.metrics import families
 
 
 class Clock:
@@ -27,8 +25,7 @@ CLOCK = Clock()
 class TestInMemory(CacheSuite):
     @pytest.fixture
     def open_cache(self) -> Callable[[], InMemoryCache]:
-        of_registry = families(CollectorRegistry())
-        cache = InMemoryCache(1 << 24, 1 << 23, name="test", metrics=of_registry, clock=CLOCK)
+        cache = InMemoryCache(1 << 24, 1 << 23, clock=CLOCK)
         return lambda: cache
 
     def elapse(self, seconds: float) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 import storegate
 import storegate_inmemory
 from storegate_inmemory.cache import ITEM_OVERHEAD, InMemoryCache, open_cache
-from storegate_inmemory.metrics import families
+from storegate_inmemory.metrics import collector_of
 
 MIB = 1024 * 1024
 LONG = 3600.0
@@ -44,7 +44,9 @@ def clock() -> Clock:
 @pytest.fixture
 def make(registry: CollectorRegistry, clock: Clock) -> Callable[..., InMemoryCache]:
     def _make(max_size: int = 10_000, max_item_size: int = 10_000) -> InMemoryCache:
-        return InMemoryCache(max_size, max_item_size, name="test", metrics=families(registry), clock=clock)
+        cache = InMemoryCache(max_size, max_item_size, clock=clock)
+        collector_of(registry).watch("test", cache.accounts)
+        return cache
 
     return _make
 
@@ -166,6 +168,39 @@ def test_the_item_limit_is_lowered_to_the_size_of_the_cache(registry: CollectorR
     assert metric(registry, "max_item_size_bytes") == 10 * MIB
 
 
+def test_an_item_limit_above_the_size_of_the_cache_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"max_item_size .* is more than max_size"):
+        storegate_inmemory.InMemoryConfig.model_validate({"max_size": "10MB", "max_item_size": "11MB"})
+
+
+def test_the_index_cache_is_counted_by_item_type(registry: CollectorRegistry) -> None:
+    config = storegate_inmemory.InMemoryConfig.model_validate({"max_size": 700, "max_item_size": 100})
+    context = storegate.PluginContext(name="IN-MEMORY", log=logging.getLogger(), registry=registry, role="index-cache")
+    cache = open_cache(config, context)
+    cache.set_many({"P:a": b"12345", "EP:a": b"123", "S:a": b"1", "S:b": b"x" * 101, "else": b"1"}, LONG)
+    found = {
+        (sample.name.removeprefix("thanos_store_index_cache_"), sample.labels.get("item_type")): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name.startswith("thanos_store_index_cache_") and sample.value
+    }
+    assert found == {
+        ("items_added_total", "Postings"): 1,
+        ("items_added_total", "ExpandedPostings"): 1,
+        ("items_added_total", "Series"): 1,
+        ("items_evicted_total", "Postings"): 1,
+        ("items_overflowed_total", "Series"): 1,
+        ("items", "ExpandedPostings"): 1,
+        ("items", "Series"): 1,
+        ("items_size_bytes", "ExpandedPostings"): 3 + 16,
+        ("items_size_bytes", "Series"): 1 + 16,
+        ("total_size_bytes", "ExpandedPostings"): 3 + 16 + 4,
+        ("total_size_bytes", "Series"): 1 + 16 + 3,
+        ("max_size_bytes", None): 700,
+        ("max_item_size_bytes", None): 100,
+    }
+
+
 def test_the_defaults_are_those_of_thanos() -> None:
     config = storegate_inmemory.InMemoryConfig()
     assert (config.max_size, config.max_item_size) == (250 * MIB, 125 * MIB)
@@ -208,7 +243,8 @@ def test_the_cost_never_exceeds_the_limit_and_the_newest_fitting_item_is_there(
     sets: list[tuple[str, int]], max_size: int
 ) -> None:
     registry = CollectorRegistry()
-    cache = InMemoryCache(max_size, max_size, name="test", metrics=families(registry))
+    cache = InMemoryCache(max_size, max_size)
+    collector_of(registry).watch("test", cache.accounts)
     for key, size in sets:
         value = b"x" * size
         cache.set_many({key: value}, LONG)
