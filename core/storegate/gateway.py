@@ -23,7 +23,8 @@ from storegate.block.metrics import FetcherMetrics
 from storegate.block.observers import Observers
 from storegate.block.status import BlockStatus, ChosenBlocks, block_statuses, chosen_blocks
 from storegate.block.syncer import BlockSyncer
-from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
+from storegate.cache.bucket import CachingBucket, PastCache
+from storegate.cache.opening import bucket_namespace, open_caching_bucket, open_index_cache
 from storegate.config.flag_texts import flag_texts
 from storegate.config.settings import ComponentRef, Settings
 from storegate.errors import CancelledError, InvalidRequestError
@@ -46,7 +47,7 @@ from storegate.query.request import (
 )
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
-from storegate.types import FrontEnd
+from storegate.types import FrontEnd, ObjectStore
 
 READ_THREADS = 64
 """Reads of the bucket that are under way at once, all queries and syncs together."""
@@ -82,8 +83,10 @@ class Gateway:
         self._early: list[FrontEnd] = []
         self._late: list[FrontEnd] = []
         self._open_frontends()
-        self._store = open_store(self.plugins, settings.object_store, self.registry)
-        self._cache = self._open_index_cache()
+        self._bucket: ObjectStore = open_store(self.plugins, settings.object_store, self.registry)
+        namespace = bucket_namespace(self.plugins, settings.object_store.type, self._bucket)
+        self._store = self._behind_cache(namespace)
+        self._cache = open_index_cache(self.plugins, settings.index_cache, self.registry, namespace=namespace)
         self._observers = Observers(
             [(ref.type, self._create("observer", ref, "observers")) for ref in settings.observers], self.registry
         )
@@ -93,7 +96,9 @@ class Gateway:
             settings=settings,
             catalog=self._syncer.catalog,
             cache=self._cache,
-            reader=Reader(self._store, self._pool),
+            reader=Reader(
+                self._bucket, self._pool, self._store.subranges if isinstance(self._store, CachingBucket) else None
+            ),
             pool=self._pool,
             partitioner=self._create("partitioner", settings.partitioner, "partitioner"),
             metrics=self.metrics,
@@ -146,7 +151,8 @@ class Gateway:
         """
         if self.settings.web.disable_admin_operations:
             raise InvalidRequestError("Admin operations are disabled")
-        return mark_block(self._store, ulid, action, details)
+        store = PastCache(self._store, self._bucket) if isinstance(self._store, CachingBucket) else self._bucket
+        return mark_block(store, ulid, action, details)
 
     def on_ready_change(self, callback: Callable[[bool], None]) -> None:
         """`callback` is called, on some thread, each time readiness changes from now on."""
@@ -235,10 +241,12 @@ class Gateway:
     def _create(self, kind: str, ref: ComponentRef, role: str, where: str = "") -> Any:
         return self.plugins.create(kind, ref, {"registry": self.registry, "role": role}, where=where)
 
-    def _open_index_cache(self) -> IndexCache:
-        ref = self.settings.index_cache
-        cache = self._create("cache", ref, "index-cache")
-        return IndexCache(cache, ref.enabled_items, ref.ttl, IndexCacheMetrics(self.registry))
+    def _behind_cache(self, namespace: str) -> ObjectStore:
+        """The bucket, behind a cache if the settings want one."""
+        ref = self.settings.caching_bucket
+        if ref is None:
+            return self._bucket
+        return open_caching_bucket(self.plugins, ref, self._bucket, self.registry, namespace=namespace)
 
     def _build_syncer(self) -> BlockSyncer:
         settings = self.settings

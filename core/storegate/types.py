@@ -97,6 +97,9 @@ class ObjectStore(Protocol):
     the rest are not. A `list` that raises one of these two while it is read is begun again, and keys up to the last
     one given out are left out (`SupportsListPage` saves that). An optional attribute `max_retries` (int) says how
     often: 0 is the default, 1 is no retry, n is n attempts in all. `put` and `delete` must bear a repetition.
+
+    An optional attribute `identity` (str, no secrets) tells the bucket from all others of this type, the same in every
+    gateway, where `name` is not enough: the endpoint with the bucket, say. Caches that gateways share go by it.
     """
 
     name: str

@@ -330,7 +330,6 @@ PAIRS: tuple[Pair, ...] = (
         "caching_bucket",
         CachingBucketRef,
         hidden=True,
-        ignored="this version has no caching bucket",
     ),
     Pair("request.logging-config", "Request logging.", WEB, ignored="requests are not logged"),
 )

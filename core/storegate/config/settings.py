@@ -69,6 +69,16 @@ class IndexCacheRef(ComponentRef):
 class CachingBucketRef(ComponentRef):
     """A cache between the gateway and its object store."""
 
+    @field_validator("type")
+    @classmethod
+    def _no_groupcache(cls, value: str) -> str:
+        if value.casefold() == "groupcache":
+            raise ValueError(
+                "GROUPCACHE is not supported: take MEMCACHED or REDIS to share a cache between gateways, IN-MEMORY for "
+                "one in each"
+            )
+        return value
+
     chunk_subrange_size: int = Field(default=16_000, ge=1, description="Unit in which chunk files are cached (bytes).")
     max_chunks_get_range_requests: int = Field(
         default=3, description="Most requests to the bucket for one ranged read; 0 or less is no limit."
@@ -203,7 +213,7 @@ class Settings(Model):
         default=IndexCacheRef.model_validate(DEFAULT_INDEX_CACHE), description="Cache of postings and series."
     )
     caching_bucket: CachingBucketRef | None = Field(
-        default=None, description="Cache in front of the object store; accepted, not applied in this version."
+        default=None, description="Cache in front of the object store; none by default."
     )
     meta_filters: tuple[ComponentRef, ...] = Field(
         default=tuple(ComponentRef(type=name) for name in DEFAULT_FILTERS),

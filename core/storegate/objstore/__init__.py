@@ -5,6 +5,7 @@ from __future__ import annotations
 from storegate.objstore.instrumented import InstrumentedStore, ObjstoreMetrics
 from storegate.objstore.prefix import PrefixedStore, with_prefix
 from storegate.objstore.read_into import ReadableStore, ReadInto, read_into_of
+from storegate.objstore.wrapper import StoreWrapper, identity_of
 
 __all__ = [
     "InstrumentedStore",
@@ -12,6 +13,8 @@ __all__ = [
     "PrefixedStore",
     "ReadInto",
     "ReadableStore",
+    "StoreWrapper",
+    "identity_of",
     "read_into_of",
     "with_prefix",
 ]

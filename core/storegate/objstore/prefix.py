@@ -20,6 +20,7 @@ class PrefixedStore(StoreWrapper):
     def __init__(self, store: ObjectStore, prefix: str) -> None:
         super().__init__(store)
         self._prefix = f"{prefix.strip('/')}/"
+        self.identity = f"{self.identity}\0{self._prefix}"
 
     def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
         """See `storegate.ObjectStore.list`."""

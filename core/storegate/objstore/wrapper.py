@@ -8,6 +8,11 @@ from storegate.objstore.read_into import read_into_of
 from storegate.types import ObjectInfo, ObjectStore
 
 
+def identity_of(store: ObjectStore) -> str:
+    """What tells this bucket from all others of its type: the store's attribute `identity`, else its name."""
+    return getattr(store, "identity", "") or store.name
+
+
 class StoreWrapper:
     """Passes every call on to `store`. As thread-safe as that; `close` closes it."""
 
@@ -15,6 +20,7 @@ class StoreWrapper:
         self._store = store
         self._read_into = read_into_of(store)
         self.name = store.name
+        self.identity = identity_of(store)
         self.writable = store.writable
 
     def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:

@@ -60,6 +60,8 @@ class Plugins:
     def get(self, kind: str, name: str, **where: str) -> Any:
         if kind == "frontend":
             return SimpleNamespace(provider=SimpleNamespace(name=name, early=name.startswith("early")))
+        if kind == "object_store":
+            return SimpleNamespace(provider=SimpleNamespace(name=name))
         return self.real.get(kind, name, **where)
 
     def create(self, kind: str, ref: Any, context: Any = None, *, where: str = "") -> Any:
