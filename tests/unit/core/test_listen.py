@@ -45,6 +45,12 @@ def test_a_listener_takes_connections_on_loopback(text):
         socket.create_connection(("localhost", listener.getsockname()[1]), timeout=10).close()
 
 
+def test_accepted_connections_send_at_once():
+    with open_listener("127.0.0.1:0", SETTING) as listener, socket.create_connection(listener.getsockname()):
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_busy_port_is_told_with_the_fix():
     with open_listener("127.0.0.1:0", SETTING) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
