@@ -16,10 +16,13 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from storegate.cache.guard import guarded
 from storegate.config.flag_table import FLAGS, PAIRS, Flag, Pair
-from storegate.config.settings import Settings
+from storegate.config.settings import ComponentRef, Settings
 from storegate.gateway import Gateway
 from storegate.manager import KINDS, PluginManager
+from storegate.testing.cache_faults import FaultyCache
+from storegate.types import Cache
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- made by .ci/reference.py; do not edit -->\n\n"
@@ -77,7 +80,18 @@ def registry_of_a_gateway(folder: Path) -> CollectorRegistry:
     plugins.count_in(gateway.registry)
     gateway.start()
     gateway.stop(0)
+    add_remote_caches(plugins, gateway.registry)
     return gateway.registry
+
+
+def add_remote_caches(plugins: PluginManager, registry: CollectorRegistry) -> None:
+    """Register the metrics of caches outside of the process; none is connected to."""
+    configs: dict[str, dict[str, Any]] = {"MEMCACHED": {"addresses": ["localhost:1"]}, "REDIS": {"addr": "localhost:1"}}
+    for name, config in configs.items():
+        context = {"registry": registry, "role": "index-cache"}
+        cache: Cache = plugins.create("cache", ComponentRef(type=name, config=config), context)
+        guarded(cache, name="index-cache", registry=registry).close()
+    guarded(FaultyCache(), name="index-cache", registry=registry).close()
 
 
 def sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel], str]]:
