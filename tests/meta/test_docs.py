@@ -68,7 +68,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=page_id)
 def test_yaml_examples_are_sound_configurations(page: Path) -> None:
     for block in blocks(page, "yaml"):
-        check(Settings, parse_yaml(block, source=page.name), source=page.name)
+        environ = dict.fromkeys(re.findall(r"\$\((\w+)\)", block), "value")
+        check(Settings, parse_yaml(block, source=page.name, environ=environ), source=page.name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
