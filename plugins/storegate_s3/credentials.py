@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from storegate import ConfigurationError, DeniedError, StoregateError, UnavailableError
+from storegate.http.answers import error_of_status
 from storegate_s3.config import S3Config
 from storegate_s3.endpoint import DEFAULT_REGION
-from storegate_s3.errors import Refusal
+from storegate_s3.errors import clipped
 
 NONE_FOUND = (
     "no credentials: set access_key and secret_key, or give the environment, profile, web identity or instance a role"
@@ -87,11 +88,18 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        answer, details = error.response.get("ResponseMetadata", {}), error.response.get("Error", {})
-        refusal = Refusal(answer.get("HTTPStatusCode", 0), details.get("Code", ""), details.get("Message", ""))
-        raise refusal.error(f"{error.operation_name} for the credentials of the S3 bucket") from error
+        raise _refused(error) from error
     except BotoCoreError as error:
         raise _error(error) from error
+
+
+def _refused(error: Any) -> StoregateError:
+    """What it means that STS does not give keys."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    details = error.response.get("Error", {})
+    said = f"{details.get('Code', '')}: {clipped(details.get('Message', ''))}"
+    what = f"credentials of the S3 bucket, {error.operation_name}"
+    return error_of_status(status, {}, what, code=said, hint="check the role and who may assume it")
 
 
 def _error(error: Exception) -> StoregateError:

@@ -47,17 +47,18 @@ class Endpoint:
             virtual_hosted=lookup == "virtual-hosted" or (lookup == "auto" and _can_be_hosted(config)),
         )
 
-    def bucket_url(self, region: str) -> str:
-        """URL of the bucket, without a slash at its end."""
+    def place(self, region: str) -> tuple[str, str]:
+        """Origin (`scheme://host`) and path of the bucket, for a client that knows its region."""
+        host = self._host_in(region)
         if self.virtual_hosted:
-            return f"{self.scheme}://{self.bucket}.{self._host_in(region)}"
-        return f"{self.scheme}://{self._host_in(region)}/{self.bucket}"
+            return f"{self.scheme}://{self.bucket}.{host}", ""
+        return f"{self.scheme}://{host}", f"/{self.bucket}"
 
-    def location_url(self) -> str:
-        """URL of the bucket where its region can be asked for: Amazon answers under a path whatever the region."""
+    def asking_place(self) -> tuple[str, str]:
+        """Where the region can be asked for: Amazon answers under a path, whatever the region."""
         if self.amazon:
-            return f"{self.scheme}://{self._host_in(DEFAULT_REGION)}/{self.bucket}"
-        return self.bucket_url(DEFAULT_REGION)
+            return f"{self.scheme}://{self._host_in(DEFAULT_REGION)}", f"/{self.bucket}"
+        return self.place(DEFAULT_REGION)
 
     def _host_in(self, region: str) -> str:
         if not self.amazon:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email.utils import mktime_tz, parsedate_tz
 
-from urllib3 import BaseHTTPResponse
-
-from storegate import ObjectInfo, PluginContext, UnavailableError
-from storegate.types import ListPage
+from storegate import ListPage, ObjectInfo, PluginContext, UnavailableError
+from storegate.http.pool import quiet
 from storegate_s3.client import Client
 from storegate_s3.config import S3Config
 from storegate_s3.encryption import Encryption
 from storegate_s3.listing import list_page, list_query
-from storegate_s3.reading import declared_size, range_header, range_size, read_body, read_body_into
 from storegate_s3.uploads import Uploader
-
-AFTER_THE_END = 416  # status
 
 
 def open_store(config: S3Config, context: PluginContext) -> S3Store:
     """Factory of the provider S3. Sends nothing. Raises ConfigurationError for files that cannot be used."""
+    quiet(config.http_config, context.log, "botocore")
     return S3Store(config, Client(config, context.log))
 
 
@@ -51,41 +46,35 @@ class S3Store:
     def list_page(self, prefix: str, token: str | None, *, recursive: bool) -> ListPage:
         """See `storegate.SupportsListPage`."""
         query = list_query(prefix, token, recursive=recursive, version=self._list_version)
-        _, body = self._client.send("GET", query=query)
-        where = f"bucket {self.name!r}, listing {prefix!r}"
-        page = list_page(body, where, version=self._list_version)
+        where = f"S3 bucket {self.name!r}, listing {prefix!r}"
+        page = list_page(self._client.send("GET", query=query).body, where, version=self._list_version)
         if page.token is not None and page.token == token:
             raise UnavailableError(f"{where}: the store gives the same page again and again")
         return page
 
     def head(self, key: str) -> ObjectInfo:
         """See `storegate.ObjectStore.head`."""
-        with self._client.stream("HEAD", key, headers=self._read_headers) as response:
-            size = declared_size(response)
-            date = parsedate_tz(response.headers.get("Last-Modified", ""))
-        if size is None:
-            raise UnavailableError(f"{key!r} in bucket {self.name!r}: the store does not tell the size")
-        return ObjectInfo(key=key, size=size, modified=mktime_tz(date) * 1000 if date is not None else None)
+        headers = self._client.send("HEAD", key, headers=self._read_headers).headers
+        size, date = headers.get("Content-Length", ""), parsedate_tz(headers.get("Last-Modified", ""))
+        if not size.isdecimal():
+            raise UnavailableError(f"{key!r} in S3 bucket {self.name!r}: the store does not tell the size")
+        return ObjectInfo(key=key, size=int(size), modified=mktime_tz(date) * 1000 if date is not None else None)
 
     def get(self, key: str) -> bytes:
         """See `storegate.ObjectStore.get`."""
-        with self._client.stream("GET", key, headers=self._read_headers) as response:
-            return read_body(response, key, declared_size(response))
+        return self._client.send("GET", key, headers=self._read_headers).body
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
         """See `storegate.ObjectStore.get_range`."""
-        with self._range(key, offset, length) as answer:
-            return b"" if answer is None else read_body(*answer)
+        data = bytearray(length)
+        got = self.read_into(key, offset, memoryview(data))
+        return bytes(memoryview(data)[:got])
 
     def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
         """See `storegate.SupportsReadInto`."""
-        view = buffer.cast("B")
-        with self._range(key, offset, len(view)) as answer:
-            if answer is None:
-                return 0
-            response, key, size = answer
-            read_body_into(response, key, view[:size])
-            return size
+        if offset < 0:
+            raise ValueError(f"{key!r}: offset {offset} must not be negative")
+        return self._client.read_range(key, offset, buffer, self._read_headers) if buffer.nbytes else 0
 
     def put(self, key: str, data: bytes) -> None:
         """See `storegate.ObjectStore.put`."""
@@ -99,19 +88,3 @@ class S3Store:
     def close(self) -> None:
         """See `storegate.ObjectStore.close`."""
         self._client.close()
-
-    @contextmanager
-    def _range(self, key: str, offset: int, length: int) -> Iterator[tuple[BaseHTTPResponse, str, int] | None]:
-        """The answer, the key and the number of bytes that it holds; None where there are none to read."""
-        if offset < 0 or length < 0:
-            raise ValueError(f"{key!r}: offset {offset} and length {length} must not be negative")
-        if length == 0:
-            yield None
-            return
-        headers = {**self._read_headers, "range": range_header(offset, length)}
-        with self._client.stream("GET", key, headers=headers) as response:
-            if response.status == AFTER_THE_END:
-                response.read()
-                yield None
-            else:
-                yield response, key, range_size(response, key, offset, length)

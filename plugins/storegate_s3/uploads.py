@@ -43,7 +43,7 @@ class Uploader:
             self._client.send("PUT", key, headers=self._headers | self._checksum(data), body=data)
 
     def _put_parts(self, key: str, data: bytes) -> None:
-        _, answer = self._client.send("POST", key, "uploads=", self._headers)
+        answer = self._client.send("POST", key, "uploads=", self._headers).body
         upload = f"uploadId={quote(self._upload_id(key, answer), safe='')}"
         try:
             size = max(self._part_size, -(-len(data) // MOST_PARTS))
@@ -64,10 +64,8 @@ class Uploader:
         return found
 
     def _put_part(self, key: str, upload: str, number: int, part: bytes) -> str:
-        headers, _ = self._client.send(
-            "PUT", key, f"partNumber={number}&{upload}", {**self._part_headers, **self._checksum(part)}, part
-        )
-        return headers.get("ETag", "")
+        headers = {**self._part_headers, **self._checksum(part)}
+        return self._client.send("PUT", key, f"partNumber={number}&{upload}", headers, part).headers.get("ETag", "")
 
     def _complete(self, key: str, upload: str, tags: list[str]) -> None:
         parts = "".join(
@@ -75,7 +73,7 @@ class Uploader:
             for number, tag in enumerate(tags, 1)
         )
         body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        _, answer = self._client.send("POST", key, upload, {"content-type": "application/xml"}, body)
+        answer = self._client.send("POST", key, upload, {"content-type": "application/xml"}, body).body
         if code := xml_text(answer, "Code"):  # this call may fail after its status was sent
             raise UnavailableError(f"{key!r}: the store could not join the parts ({code})")
 

@@ -294,7 +294,7 @@ def test_a_stalled_answer_ends_at_its_timeout(start_scripted: StartScripted, ope
 
     store = open_s3(**settings(start_scripted(hold), http_config={"response_header_timeout": "200ms"}))
     started = time.monotonic()
-    with pytest.raises(UnavailableError, match="response_header_timeout"):
+    with pytest.raises(UnavailableError, match="timed out"):
         store.get_range("k", 0, 100)
     assert time.monotonic() - started < 5
     held.set()
@@ -320,25 +320,25 @@ def test_a_pool_that_is_used_up_does_not_block_for_ever(start_scripted: StartScr
         thread.join(20)
     held.set()
     assert not any(thread.is_alive() for thread in threads)
-    assert "max_conns_per_host" in " ".join(map(str, errors))
+    assert "EmptyPoolError" in " ".join(map(str, errors))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_server_that_is_not_there_is_unavailable(open_s3: Any, operation: str) -> None:
     gone = ScriptedServer(serve)
     gone.stop()
-    with pytest.raises(UnavailableError, match="no connection"):
+    with pytest.raises(UnavailableError, match="refused"):
         OPERATIONS[operation](open_s3(**settings(gone)))
 
 
 def test_a_host_name_that_does_not_exist_is_unavailable(open_store: Callable[..., S3Store]) -> None:
-    with pytest.raises(UnavailableError, match="host name"):
+    with pytest.raises(UnavailableError, match="not known"):
         open_store(endpoint="store.invalid").get("k")
 
 
 def test_a_proxy_that_ignores_ranges_is_told(start_scripted: StartScripted, open_s3: Any) -> None:
     store = open_s3(**settings(start_scripted(lambda asked: Answer(body=DATA))))
-    with pytest.raises(UnavailableError, match="does not serve ranges"):
+    with pytest.raises(UnavailableError, match="instead of a range"):
         store.get_range("k", 10, 20)
 
 
@@ -377,8 +377,8 @@ def test_requests_are_traced_without_secrets(server: ScriptedServer, open_store:
         store = open_store(trace={"enable": True}, session_token="token-hidden")
         store.get_range("01H/index", 0, 10)
     (line,) = (line for line in lines if line["event"] == "s3 request")
-    assert (line["method"], line["status"], line["log_level"]) == ("GET", 206, "debug")
-    assert "bytes=0-9" in line["sent"]
+    assert (line["method"], line["outcome"], line["log_level"]) == ("GET", "ok", "debug")
+    assert "bytes=0-9" in line["headers"]
     assert not any(secret in str(line) for secret in (SECRET_KEY, "token-hidden", "Signature", ACCESS_KEY))
 
 

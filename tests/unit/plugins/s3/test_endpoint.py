@@ -14,6 +14,11 @@ def endpoint(host: str, **settings: Any) -> Endpoint:
     return Endpoint.of(S3Config.model_validate({"bucket": "metrics", "endpoint": host} | settings))
 
 
+def url_of(place: tuple[str, str]) -> str:
+    origin, path = place
+    return origin + path
+
+
 @pytest.mark.parametrize(
     ("host", "url"),
     [
@@ -37,21 +42,21 @@ def endpoint(host: str, **settings: Any) -> Endpoint:
     ],
 )
 def test_the_url_follows_from_the_endpoint(host: str, url: str) -> None:
-    assert endpoint(host).bucket_url("eu-west-1") == url
+    assert url_of(endpoint(host).place("eu-west-1")) == url
 
 
 def test_amazons_names_without_ipv6_can_be_chosen() -> None:
-    url = endpoint("s3.amazonaws.com", disable_dualstack=True).bucket_url("us-east-1")
+    url = url_of(endpoint("s3.amazonaws.com", disable_dualstack=True).place("us-east-1"))
     assert url == "https://metrics.s3.us-east-1.amazonaws.com"
 
 
 def test_plain_http_can_be_chosen() -> None:
-    assert endpoint("minio:9000", insecure=True).bucket_url("r") == "http://minio:9000/metrics"
+    assert url_of(endpoint("minio:9000", insecure=True).place("r")) == "http://minio:9000/metrics"
 
 
 @pytest.mark.parametrize("bucket", ["has.dots", "Upper", "under_score"])
 def test_a_name_that_fits_no_certificate_goes_into_the_path(bucket: str) -> None:
-    url = endpoint("s3.amazonaws.com", bucket=bucket).bucket_url("us-east-1")
+    url = url_of(endpoint("s3.amazonaws.com", bucket=bucket).place("us-east-1"))
     assert url == f"https://s3.dualstack.us-east-1.amazonaws.com/{bucket}"
 
 
@@ -63,7 +68,7 @@ def test_a_name_that_fits_no_certificate_goes_into_the_path(bucket: str) -> None
     ],
 )
 def test_the_kind_of_lookup_can_be_chosen(host: str, lookup: str, url: str) -> None:
-    assert endpoint(host, bucket_lookup_type=lookup).bucket_url("us-east-1") == url
+    assert url_of(endpoint(host, bucket_lookup_type=lookup).place("us-east-1")) == url
 
 
 @pytest.mark.parametrize(
@@ -96,4 +101,4 @@ def test_the_configured_region_goes_before_that_of_the_host() -> None:
     ],
 )
 def test_the_region_is_asked_for_where_any_region_answers(host: str, url: str) -> None:
-    assert endpoint(host).location_url() == url
+    assert url_of(endpoint(host).asking_place()) == url
