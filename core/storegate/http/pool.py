@@ -21,7 +21,7 @@ from storegate.http.answers import BodyError, StatusError, promised_length
 KEEPALIVE = 30  # s; fixed (operations 12)
 ERROR_BODY = 64 * 1024
 PIECE = 256 * 1024
-"""Bytes taken from a connection at a time. urllib3 copies each piece once; so much stays in the CPU's cache meanwhile."""
+"""Bytes taken from a connection at a time: urllib3 copies each piece once, while it is in the CPU's cache."""
 
 
 def byte_range(offset: int, size: int) -> str:
