@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from storegate.block.marks import DELETION_MARK_FILE
+from storegate.block.marks import MARK_FILES
 from storegate.block.meta import META_FILE
 from storegate.block.ulids import is_ulid, looks_like_ulid
 from storegate.types import ObjectInfo, ObjectStore
@@ -15,15 +15,15 @@ Strategy = Literal["recursive", "concurrent"]
 
 INDEX_FILE = "index"
 CHUNKS = "chunks/"
-_KEPT = frozenset({META_FILE, DELETION_MARK_FILE, INDEX_FILE})
+_KEPT = MARK_FILES | {META_FILE, INDEX_FILE}
 
 
 @dataclass(frozen=True, slots=True)
 class BlockListing:
     """What a listing told about one block's folder.
 
-    `objects` are its objects by path below the folder, those that the gateway reads. `complete` says whether an object
-    that is not among them does not exist; otherwise nothing is known.
+    `objects` are its objects by path below the folder: those that the gateway reads, and all marks. `complete` says
+    whether one of these that is not there does not exist; otherwise nothing is known.
     """
 
     objects: Mapping[str, ObjectInfo] = field(default_factory=dict)

@@ -19,6 +19,7 @@ class LazyGroup(click.Group):
     commands_by_name: ClassVar[dict[str, tuple[str, str]]] = {
         "store": ("storegate.cli.store:store", "Serve the blocks of an object store."),
         "demo": ("storegate.cli.demo:demo", "Write a small bucket, serve it, and try a query."),
+        "bucket": ("storegate.cli.bucket:bucket", "List, inspect and verify blocks."),
         "plugins": ("storegate.cli.plugins:plugins", "Show the installed plugins."),
         "config": ("storegate.cli.check_config:config", "Check configuration files."),
         "version": ("storegate.cli.version:version", "Show the version."),

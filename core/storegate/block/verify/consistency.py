@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from storegate.block.discovery import INDEX_FILE
 from storegate.block.verify.columns import weights
+from storegate.block.verify.labels import label_text
 from storegate.block.verify.postings import NO_SYMBOL, PostingsLists, read_list
 from storegate.block.verify.report import Report, SeriesName
-from storegate.block.verify.series import SeriesReader, SeriesWindow, label_text
+from storegate.block.verify.series import SeriesReader, SeriesWindow
 from storegate.block.verify.source import Source
 from storegate.index.symbols import Symbols
 from storegate.kernels.audit import fill_slots, first_unordered, tally_pairs

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from storegate.block.discovery import INDEX_FILE
 from storegate.block.verify.columns import Int64, UInt64, big_endian, pieces, weights
+from storegate.block.verify.labels import printable, quoted
 from storegate.block.verify.layout import IndexLayout
 from storegate.block.verify.report import Report
 from storegate.block.verify.source import PART, Source
@@ -115,7 +116,7 @@ def _named_lists(table: PostingsTable, symbols: Symbols, report: Report) -> tupl
         odd = np.flatnonzero((ordinals < 0) | (not is_symbol))
         numbers[odd] = np.uint64(NO_SYMBOL << 32) | (known + odd).astype(np.uint64)
         for i in odd.tolist():
-            pair = f"{name.decode(errors='replace')}={values.text(i).decode(errors='replace')!r}"
+            pair = f"{printable(name.decode(errors='replace'))}={quoted(values.text(i).decode(errors='replace'))}"
             report.error(
                 "postings-pair",
                 INDEX_FILE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from storegate.block.discovery import INDEX_FILE
 from storegate.block.verify.columns import Int64, nonzero_between, pieces, varints
+from storegate.block.verify.labels import label_text
 from storegate.block.verify.layout import IndexLayout
 from storegate.block.verify.report import Report, SeriesName
 from storegate.block.verify.source import PART, Source
@@ -20,8 +21,6 @@ from storegate.kernels.series import decode_series, entries_size
 
 MOST_SERIES = 1 << 17
 EVER = (-(2**63), 2**63 - 1)
-WORDS = 300
-"""Characters of a label set in a message."""
 
 
 @dataclass(slots=True)
@@ -57,22 +56,6 @@ class SeriesWindow:
             return ""
         pairs = self.label_refs[2 * first : 2 * behind].reshape(-1, 2).tolist()
         return label_text(self.symbols, pairs)
-
-
-def label_text(symbols: Symbols, pairs: Sequence[Sequence[int]]) -> str:
-    """Label pairs in words, cut where they are long."""
-
-    def text(ordinal: int) -> str:
-        known = ordinal < len(symbols)
-        return symbols.text(ordinal).decode(errors="replace") if known else f"symbol {ordinal}"
-
-    parts = (f"{text(name)}={_quoted(text(value))}" for name, value in pairs)
-    joined = "{" + ", ".join(parts) + "}"
-    return joined if len(joined) <= WORDS else joined[: WORDS - 1] + "…"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 class SeriesReader:

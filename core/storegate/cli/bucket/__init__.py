@@ -1,0 +1,18 @@
+"""`storegate bucket`: what lies in the bucket, and whether it is sound."""
+
+from __future__ import annotations
+
+import click
+
+from storegate.cli.bucket.inspect import inspect
+from storegate.cli.bucket.ls import ls
+from storegate.cli.bucket.verify import verify
+
+
+@click.group()
+def bucket() -> None:
+    """List, inspect and verify the blocks of a bucket. Nothing is written to it."""
+
+
+for command in (ls, inspect, verify):
+    bucket.add_command(command)
