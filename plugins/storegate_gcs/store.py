@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from storegate import ListPage, ObjectInfo, PluginContext
 from storegate.http.pool import quiet
 from storegate_gcs.config import GcsConfig
 from storegate_gcs.connection import Connection
 from storegate_gcs.errors import translated
+from storegate_gcs.metadata import OBJECT_FIELDS, PAGE_FIELDS, parse_object, parse_page
 
-OBJECT_FIELDS = "name,size,updated"
-PAGE = {"maxResults": "1000", "fields": f"items({OBJECT_FIELDS}),prefixes,nextPageToken"}
+PAGE = {"maxResults": "1000", "fields": PAGE_FIELDS}
 WITHOUT_EFFECT = ("use_grpc", "grpc_conn_pool_size", "chunk_size_bytes")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def open_store(config: GcsConfig, context: PluginContext) -> GcsStore:
@@ -34,6 +30,7 @@ class GcsStore:
 
     def __init__(self, config: GcsConfig, connection: Connection) -> None:
         self.name = config.bucket
+        self.identity = f"{config.endpoint}/{config.bucket}"
         self.max_retries = config.max_retries
         self._connection = connection
 
@@ -49,18 +46,12 @@ class GcsStore:
         """See `storegate.SupportsListPage`. Placeholders of empty folders (`folder/`) are left out."""
         query = {"prefix": prefix, "delimiter": "" if recursive else "/", "pageToken": token or ""}
         with translated(self.name):
-            page = json.loads(
-                self._connection.metadata(**PAGE, **{name: value for name, value in query.items() if value})
-            )
-        entries = [_info(item) for item in page.get("items", ()) if not item["name"].endswith("/")]
-        entries += [ObjectInfo(key=folder) for folder in page.get("prefixes", ())]
-        entries.sort(key=lambda info: info.key)
-        return ListPage(entries=entries, token=page.get("nextPageToken") or None)
+            return parse_page(self._connection.metadata(**PAGE, **{key: text for key, text in query.items() if text}))
 
     def head(self, key: str) -> ObjectInfo:
         """See `storegate.ObjectStore.head`."""
         with translated(self.name, key):
-            return _info(json.loads(self._connection.metadata(key, fields=OBJECT_FIELDS)))
+            return parse_object(self._connection.metadata(key, fields=OBJECT_FIELDS))
 
     def get(self, key: str) -> bytes:
         """See `storegate.ObjectStore.get`."""
@@ -95,9 +86,3 @@ class GcsStore:
     def close(self) -> None:
         """See `storegate.ObjectStore.close`."""
         self._connection.close()
-
-
-def _info(item: dict[str, Any]) -> ObjectInfo:
-    """An entry of the JSON API: sizes are text, times RFC 3339."""
-    updated = (datetime.fromisoformat(item["updated"]) - EPOCH) // timedelta(milliseconds=1)
-    return ObjectInfo(key=item["name"], size=int(item["size"]), modified=updated)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
+from certificates import Authority
 from servers.gcs import GcsServer, gcs_process
 
 from storegate import ConfigurationError, NotFoundError, ObjectStore
@@ -50,17 +50,14 @@ def test_placeholders_of_folders_are_not_listed(gcs_server: GcsServer, open_gcs:
 
 
 @pytest.fixture(scope="module")
-def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("gcs-tls")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    certificate = authority.issue_cert("store.example")
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    files = ["-cert-location", str(folder / "cert.pem"), "-private-key-location", str(folder / "key.pem")]
-    process = gcs_process(folder, "-scheme", "https", *files)
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GcsServer, Path]]:
+    """A server with a certificate for another name than its address, and the CA's."""
+    authority = Authority(tmp_path_factory.mktemp("gcs-tls"))
+    pair = authority.issue("store.example")
+    files = ["-cert-location", str(pair.cert), "-private-key-location", str(pair.key)]
+    process = gcs_process(tmp_path_factory.mktemp("gcs"), "-scheme", "https", *files)
     process.start()
-    yield GcsServer(process, "https"), folder / "ca.pem"
+    yield GcsServer(process, "https"), authority.ca
     process.kill()
 
 

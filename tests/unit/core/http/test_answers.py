@@ -73,9 +73,13 @@ def test_the_range_of_a_right_answer_is_what_the_object_has_of_it(
         assert promised_length(206, headers, offset, size) == end - offset
 
 
+def test_a_range_may_be_empty_where_the_object_ends() -> None:
+    assert promised_length(206, {"Content-Range": "bytes 10-9/10"}, 10, 10) == 0
+
+
 @pytest.mark.parametrize(
     "content_range",
-    ["", "bytes */100", "bytes 10-18/100", "bytes 10-20/100", "bytes 9-19/100", "bytes 10-9/100", "items 10-19/100"],
+    ["", "bytes */100", "bytes 10-18/100", "bytes 10-20/100", "bytes 9-19/100", "bytes 10-9/100", "bytes 10-8/9"],
 )
 def test_another_range_than_the_one_asked_for_is_an_error(content_range: str) -> None:
     with pytest.raises(BodyError):
