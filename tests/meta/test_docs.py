@@ -22,6 +22,7 @@ from storegate.types import BlockMeta, FilterContext
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("storegate_")}
+BUILT_IN = PluginManager.load(allow=["storegate"])
 EXAMPLE = ROOT / "docs/examples/storegate-cold-blocks"
 
 
@@ -69,7 +70,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_yaml_examples_are_sound_configurations(page: Path) -> None:
     for block in blocks(page, "yaml"):
         environ = dict.fromkeys(re.findall(r"\$\((\w+)\)", block), "value")
-        check(Settings, parse_yaml(block, source=page.name, environ=environ), source=page.name)
+        settings = check(Settings, parse_yaml(block, source=page.name, environ=environ), source=page.name)
+        caches = [("cache", settings.index_cache), ("cache", settings.caching_bucket)]
+        for kind, ref in [("object_store", settings.object_store), *caches]:
+            if ref is not None:
+                check(BUILT_IN.get(kind, ref.type).provider.config, ref.config, source=page.name, path=kind)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
