@@ -96,13 +96,13 @@ def storegate_command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def start_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A context manager: `storegate store` over a bucket, ready to answer, stopped at the end.
+    """A context manager: `storegate store` over a bucket, ready to answer (if not told otherwise), stopped at the end.
 
     The bucket is a folder, or what `--objstore.config` takes.
     """
 
     @contextmanager
-    def start(bucket: Path | str, flags: Sequence[str] = ()) -> Iterator[Store]:
+    def start(bucket: Path | str, flags: Sequence[str] = (), *, ready: bool = True) -> Iterator[Store]:
         object_store = bucket if isinstance(bucket, str) else f"{{type: FILESYSTEM, config: {{directory: {bucket}}}}}"
         folder = tmp_path_factory.mktemp("store")
         http_address, grpc_address = free_addresses(2)
@@ -120,7 +120,8 @@ def start_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
             process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=stderr)
         store = Store(process, http_address, grpc_address, log)
         try:
-            store.wait_ready()
+            if ready:
+                store.wait_ready()
             yield store
         finally:
             if process.poll() is None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import structlog
@@ -186,9 +187,10 @@ class Gateway:
             for front in self._early:
                 front.start(self)
             self._set_healthy(True)
-            if stopped is not None:
-                threading.Thread(target=self._interrupt, args=(stopped,), name="stop-watch", daemon=True).start()
-            self._syncer.initial()
+            if stopped is None:
+                self._syncer.initial()
+            else:
+                self._first_sync(stopped)
             for front in self._late:
                 front.start(self)
             self._syncer.start()
@@ -215,10 +217,28 @@ class Gateway:
             self._cache.cache.close()
         self._store.close()
 
-    def _interrupt(self, stopped: threading.Event) -> None:
-        stopped.wait()
-        if not self.ready:
-            self._syncer.stop()
+    def _first_sync(self, stopped: threading.Event) -> None:
+        """On a thread of its own, so that a bucket that does not answer does not hold up the end."""
+        outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
+
+        def sync() -> None:
+            try:
+                self._syncer.initial()
+            except BaseException as error:
+                outcomes.put(error)
+            else:
+                outcomes.put(None)
+
+        def interrupt() -> None:
+            stopped.wait()
+            if not self.ready:
+                self._syncer.stop()
+                outcomes.put(CancelledError("the gateway is stopping"))
+
+        for target, name in ((sync, "first-sync"), (interrupt, "stop-watch")):
+            threading.Thread(target=target, name=name, daemon=True).start()
+        if (error := outcomes.get()) is not None:
+            raise error
 
     def _set_ready(self, ready: bool) -> None:
         if ready == self.ready:

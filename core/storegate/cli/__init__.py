@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
+
+LEAVING_SECONDS = 3.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `storegate` script: exit code 0 for success, 1 for a failure, 2 for wrong usage."""
     from storegate.cli.root import run
 
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if arguments is None:
+        _leave_soon(code)
+    sys.exit(code)
+
+
+def _leave_soon(code: int) -> None:
+    """At exit Python waits for the threads of all pools: one may wait for a bucket that does not answer."""
+    leaving = threading.Timer(LEAVING_SECONDS, os._exit, (code,))
+    leaving.daemon = True
+    leaving.start()
