@@ -20,7 +20,6 @@ from storegate.kernels import (
     postings,
     remote,
     remote_samples,
-    samples,
     series,
     table,
 )
@@ -28,7 +27,7 @@ from storegate.kernels.plan import coalesce
 
 _KERNELS = (
     audit, chunks, decode, encode, frames, hashing, labels, merge, order, plan, postings, remote, remote_samples,
-    samples, series, table,
+    series, table,
 )  # fmt: skip
 ACCELERATED = all(not (module.__file__ or "").endswith(".py") for module in _KERNELS)
 
@@ -91,7 +90,6 @@ __all__ = [
     "postings",
     "remote",
     "remote_samples",
-    "samples",
     "series",
     "table",
 ]

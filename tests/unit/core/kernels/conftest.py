@@ -12,7 +12,10 @@ import pytest
 import storegate.kernels
 from storegate.kernels import ACCELERATED
 
-NAMES = ("hashing", "postings", "table", "series", "labels", "merge", "plan", "chunks", "frames", "samples", "audit")
+NAMES = (
+    "hashing", "postings", "table", "series", "labels", "merge", "plan", "chunks", "frames", "audit",
+    "decode", "order", "encode", "remote", "remote_samples",
+)  # fmt: skip
 """Each stands behind those that it imports."""
 
 

@@ -78,7 +78,7 @@ def test_the_stubs_have_the_functions_and_arguments_of_the_kernels():
     folder = Path(storegate.kernels.__path__[0])
     stubs = sorted(folder.glob("*.pyi"))
     assert [arguments(stub) for stub in stubs] == [arguments(stub.with_suffix(".py")) for stub in stubs]
-    assert len(stubs) == 11
+    assert len(stubs) == 15
 
 
 def test_explain_has_words_for_an_unknown_status():
