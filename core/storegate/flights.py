@@ -66,16 +66,15 @@ class Flights:
         self._recent: dict[str, int] = {}  # key -> `landings` after it, oldest first
         self.landings = 0
 
-    def board(self, keys: Iterable[str]) -> tuple[list[str], dict[str, Flight]]:
-        """The keys that the caller leads from now on, and the flights of others by key."""
-        mine: list[str] = []
+    def board(self, keys: Iterable[str]) -> tuple[dict[str, Flight], dict[str, Flight]]:
+        """The flights that the caller leads from now on, and those of others, by key."""
+        mine: dict[str, Flight] = {}
         theirs: dict[str, Flight] = {}
         with self._lock:
             for key in keys:
                 flight = self._flying.get(key)
                 if flight is None:
-                    self._flying[key] = Flight(self._lock)
-                    mine.append(key)
+                    self._flying[key] = mine[key] = Flight(self._lock)
                 else:
                     theirs[key] = flight
         return mine, theirs

@@ -35,8 +35,10 @@ from storegate.manager import PluginManager
 from storegate.metrics import Metrics
 from storegate.objstore.opening import open_store
 from storegate.query.call import Call
+from storegate.query.chunk_pool import ChunkPool
 from storegate.query.context import Shared
 from storegate.query.gate import Gate
+from storegate.query.headers import HeaderLoads
 from storegate.query.labels import label_names, label_values
 from storegate.query.request import (
     LabelNamesRequest,
@@ -104,7 +106,9 @@ class Gateway:
             partitioner=self._create("partitioner", settings.partitioner, "partitioner"),
             metrics=self.metrics,
             observers=self._observers,
-            compiler=MatcherCompiler(max(settings.query.matcher_cache, 256)),
+            compiler=MatcherCompiler(settings.query.matcher_cache, self.registry),
+            chunk_pool=ChunkPool(settings.query.chunk_pool),
+            header_loads=HeaderLoads(self._pool),
         )
 
     # --- what front ends use ---

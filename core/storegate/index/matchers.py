@@ -11,6 +11,7 @@ import numpy as np
 import re2
 from cachetools import LRUCache
 from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from storegate.errors import InvalidRequestError
 from storegate.index.postings_table import Values
@@ -144,11 +145,43 @@ def _prefix_range(values: Values, prefix: bytes) -> tuple[int, int]:
     return first(False), first(True)
 
 
-class MatcherCompiler:
-    """Compiles matchers, keeping the regular expressions of recent requests. Thread-safe."""
+class MatcherCacheMetrics:
+    """`thanos_matchers_cache_*`; one instance per registry, and none without a cache (operations 5.5)."""
 
-    def __init__(self, size: int = 256) -> None:
-        self._cache: LRUCache[tuple[int, str, str], Matcher] = LRUCache(max(1, size))
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def name(suffix: str) -> str:
+            return f"thanos_matchers_cache_{suffix}"
+
+        self.requests = Counter(name("requests_total"), "Regular expressions that were asked for", registry=registry)
+        self.hits = Counter(name("hits_total"), "Those that were compiled already", registry=registry)
+        self.evicted = Counter(name("evicted_total"), "Those that made room for others", registry=registry)
+        self.items = Gauge(name("items"), "Compiled regular expressions that are kept", registry=registry)
+        self.max_items = Gauge(name("max_items"), "As many as are kept at most", registry=registry)
+
+
+class _CountedLRU(LRUCache[tuple[int, str, str], "Matcher"]):
+    """Counts what it drops."""
+
+    def __init__(self, size: int, metrics: MatcherCacheMetrics) -> None:
+        super().__init__(size)
+        self._evicted = metrics.evicted
+        metrics.max_items.set(size)
+        metrics.items.set_function(lambda: len(self))
+
+    def popitem(self) -> tuple[tuple[int, str, str], Matcher]:
+        self._evicted.inc()
+        return super().popitem()
+
+
+class MatcherCompiler:
+    """Compiles matchers, keeping `size` regular expressions of recent requests; 0 or less keeps none. Thread-safe.
+
+    Its metrics go to `registry` if it keeps any.
+    """
+
+    def __init__(self, size: int = 0, registry: CollectorRegistry | None = None) -> None:
+        self._metrics = MatcherCacheMetrics(registry or CollectorRegistry()) if size > 0 else None
+        self._cache = None if self._metrics is None else _CountedLRU(size, self._metrics)
         self._lock = threading.Lock()
 
     def compile(self, matchers: Iterable[LabelMatcher]) -> tuple[Matcher, ...]:
@@ -156,13 +189,16 @@ class MatcherCompiler:
         return tuple(self._one(matcher) for matcher in matchers)
 
     def _one(self, matcher: LabelMatcher) -> Matcher:
-        if matcher.type not in (MatchType.RE, MatchType.NRE):
+        if self._cache is None or self._metrics is None or matcher.type not in (MatchType.RE, MatchType.NRE):
             return Matcher(matcher)
         key = (matcher.type, matcher.name, matcher.value)
+        self._metrics.requests.inc()
         with self._lock:
             known = self._cache.get(key)
-        if known is None:
-            known = Matcher(matcher)
-            with self._lock:
-                self._cache[key] = known
+        if known is not None:
+            self._metrics.hits.inc()
+            return known
+        known = Matcher(matcher)
+        with self._lock:
+            self._cache[key] = known
         return known

@@ -29,7 +29,7 @@ def fetch_together(
         mine, theirs = flights.board(wanted.values())
         leading = dict.fromkeys(mine)
         try:
-            if late := flights.landed_since(mine, landings):
+            if late := set(flights.landed_since(mine, landings)):
                 again = {item for item, key in wanted.items() if key in late}
                 others |= _land(flights, wanted, leading, (yield from look_again(again)))
             alone = bool(theirs) and not may_wait()

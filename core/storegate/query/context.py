@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from storegate.block.block import Block
 from storegate.block.catalog import BlockCatalog
 from storegate.block.observers import Observers
 from storegate.cache.index_cache import IndexCache
@@ -19,6 +18,8 @@ from storegate.index.header import IndexHeader
 from storegate.index.matchers import MatcherCompiler
 from storegate.metrics import Metrics
 from storegate.query.call import Call
+from storegate.query.chunk_pool import ChunkPool
+from storegate.query.headers import HeaderLoads
 from storegate.query.limits import Limits
 from storegate.query.plan import BlockPlan
 from storegate.query.stats import QueryStats
@@ -40,6 +41,8 @@ class Shared:
     metrics: Metrics
     observers: Observers
     compiler: MatcherCompiler
+    chunk_pool: ChunkPool
+    header_loads: HeaderLoads
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -76,8 +79,8 @@ class Query:
         never been there.
         """
         absent = [plan.block for plan in plans if not plan.block.header_loaded]
-        if len(absent) > 1:
-            list(self.shared.pool.map(_try_to_load, absent))
+        if absent:
+            self.shared.header_loads.load(absent, self.call)
         headers = []
         for plan in plans:
             self.call.check()
@@ -89,13 +92,6 @@ class Query:
                     return None
                 raise
         return headers
-
-
-def _try_to_load(block: Block) -> None:
-    try:
-        block.load_header()
-    except StoregateError:
-        pass  # the query meets it again, with the block's name
 
 
 @contextmanager

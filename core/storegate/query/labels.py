@@ -146,7 +146,9 @@ class _LabelCall:
         values: set[bytes] = set()
         for begin in range(0, len(refs), wanted.batch):
             query.call.check()
-            columns = yield from decode_entries(block, header, refs[begin : begin + wanted.batch], wanted, query.access)
+            columns = yield from decode_entries(
+                block, header, refs[begin : begin + wanted.batch], wanted, query.access, sizes=bool(lazy)
+            )
             columns = test_lazy(columns, header, lazy, query.access)
             if lazy:
                 query.limits.series.reserve(len(columns))

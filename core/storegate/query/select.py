@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from storegate.block.block import Block
 from storegate.errors import CorruptError
 from storegate.index.access import Access
-from storegate.index.expand import Refs, expand_postings, refs_in_range
+from storegate.index.expand import expand_postings, refs_in_range
 from storegate.index.header import IndexHeader
+from storegate.index.lists import Refs
 from storegate.index.matchers import Matcher
 from storegate.index.pages import fetch_entries
 from storegate.kernels import SHORT, explain
@@ -50,6 +51,8 @@ class Columns:
     label_refs: NDArray[np.uint32]
     chunk_start: NDArray[np.int64]
     chunks: NDArray[np.int64]
+    sizes: NDArray[np.int64] | None = None
+    """Bytes of the entries, if they were asked for."""
 
     def __len__(self) -> int:
         return len(self.label_start) - 1
@@ -107,7 +110,9 @@ def select_series(
     found, ordered, previous = 0, True, None
     for begin in range(0, len(refs), wanted.batch):
         call.check()
-        columns = yield from decode_entries(block, header, refs[begin : begin + wanted.batch], wanted, access)
+        columns = yield from decode_entries(
+            block, header, refs[begin : begin + wanted.batch], wanted, access, sizes=bool(lazy)
+        )
         if lazy:
             columns = test_lazy(columns, header, lazy, access)
         ordered = ordered and _goes_on(previous, columns, merge)
@@ -149,7 +154,9 @@ def _goes_on(previous: Columns | None, columns: Columns, merge: Overlay) -> bool
     return keeps_order(columns.label_start, columns.label_refs, merge)
 
 
-def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access) -> Work[Columns]:
+def decode_entries(
+    block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access, *, sizes: bool = False
+) -> Work[Columns]:
     """Columns of the series at `refs` that have a chunk in the time range, fetching what the estimate left out."""
     parts: list[Columns] = []
     begin = 0
@@ -157,13 +164,13 @@ def decode_entries(block: Block, header: IndexHeader, refs: Refs, wanted: Wanted
         # Gaps between entries are read over, so that a stretch of the index may cost as much as it is long.
         reach = np.searchsorted(refs, np.int64(int(refs[begin]) + STRETCH // header.scale))
         end = max(int(reach), begin + STRETCH_ENTRIES)
-        parts += yield from _decode_stretch(block, header, refs[begin:end], wanted, access)
+        parts += yield from _decode_stretch(block, header, refs[begin:end], wanted, access, sizes)
         begin = end
     return _join_columns(parts)
 
 
 def _decode_stretch(
-    block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access
+    block: Block, header: IndexHeader, refs: Refs, wanted: Wanted, access: Access, sizes: bool
 ) -> Work[list[Columns]]:
     estimate, anew = _estimate(block, wanted), False
     parts: list[Columns] = []
@@ -174,7 +181,7 @@ def _decode_stretch(
         places = np.empty((len(refs), 2), np.int64)
         if (bad := kernel.locate(refs, header.scale, runs, places)) >= 0:
             raise CorruptError(explain(SHORT), object=block.index_key, offset=int(refs[bad]) * header.scale)
-        status, done, columns, size = _decode(arena, places, header, wanted, block.index_key)
+        status, done, columns, size = _decode(arena, places, header, wanted, block.index_key, sizes)
         parts.append(columns)
         access.stats.add(series_touched=done, series_touched_size_sum=size, series_fetched=len(refs))
         if status == 0:
@@ -209,7 +216,7 @@ def _needed(arena: memoryview | bytes, place: NDArray[np.int64], estimate: int) 
 
 
 def _decode(
-    arena: memoryview | bytes, places: NDArray[np.int64], header: IndexHeader, wanted: Wanted, key: str
+    arena: memoryview | bytes, places: NDArray[np.int64], header: IndexHeader, wanted: Wanted, key: str, sizes: bool
 ) -> tuple[int, int, Columns, int]:
     """(status, entries done, columns, bytes decoded)."""
     n, size = len(places), kernel.entries_size(arena, places)
@@ -230,8 +237,24 @@ def _decode(
         ordinals if header.symbols.in_order else _sorted_by_name(label_start[: kept + 1], ordinals),
         chunk_start[: kept + 1],
         chunks[:taken].copy(),
+        _entry_sizes(arena, places[rows[:kept]]) if sizes else None,
     )
     return status, done, columns, decoded
+
+
+def _entry_sizes(arena: memoryview | bytes, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bytes of whole entries, with their length field and checksum."""
+    data, at = np.frombuffer(arena, np.uint8), places[:, 0].copy()
+    length = np.zeros(len(places), np.int64)
+    more = np.ones(len(places), np.bool_)
+    for shift in range(0, 63, 7):
+        byte = data[at[more]].astype(np.int64)
+        length[more] |= (byte & 0x7F) << shift
+        at[more] += 1
+        more[more] = byte >= 0x80
+        if not more.any():
+            break
+    return at - places[:, 0] + length + 4
 
 
 def _sorted_by_name(label_start: NDArray[np.int64], label_refs: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -251,6 +274,7 @@ def _join_columns(parts: list[Columns]) -> Columns:
         np.concatenate([part.label_refs for part in parts]),
         _join_starts([part.chunk_start for part in parts]),
         np.concatenate([part.chunks for part in parts]),
+        None if parts[0].sizes is None else np.concatenate([part.sizes for part in parts if part.sizes is not None]),
     )
 
 
@@ -290,7 +314,12 @@ def test_lazy(columns: Columns, header: IndexHeader, lazy: Sequence[Matcher], ac
         ordinals, inverse = np.unique(values, return_inverse=True)
         passes = matcher.mask([header.symbols.text(o) if o >= 0 else b"" for o in ordinals.tolist()])
         keep &= passes[inverse] if len(passes) else keep
-    return columns if keep.all() else _take_columns(columns, np.flatnonzero(keep))
+    if keep.all():
+        return columns
+    if columns.sizes is not None:
+        dropped = int(columns.sizes[~keep].sum())
+        access.metrics.lazy_expanded_posting_series_overfetched_size_bytes_total.inc(dropped)
+    return _take_columns(columns, np.flatnonzero(keep))
 
 
 def label_column(columns: Columns, header: IndexHeader, name: bytes) -> NDArray[np.int64]:

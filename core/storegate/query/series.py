@@ -205,6 +205,7 @@ class SeriesStream:
             limits=query.limits,
             stats=self.stats,
             call=query.call,
+            pool=shared.chunk_pool,
             aggregates=sum(1 << aggregate for aggregate in set(request.aggregates) if 0 <= aggregate <= 5),
         )
         with blamed("", "chunks"):

@@ -13,6 +13,7 @@ from storegate.kernels import SHORT, explain, plan
 from storegate.kernels import chunks as kernel
 from storegate.kernels import frames as frame_kernel
 from storegate.query.call import Call
+from storegate.query.chunk_pool import ChunkPool, PoolShare
 from storegate.query.limits import Limits
 from storegate.query.merge import MergedSeries
 from storegate.query.stats import QueryStats
@@ -38,6 +39,7 @@ class WindowContext:
     limits: Limits
     stats: QueryStats
     call: Call
+    pool: ChunkPool
     aggregates: int
 
 
@@ -52,6 +54,7 @@ class Window:
         self._context = context
         self._begin, self._most = begin, chunks
         self._choose(series)
+        self._share = PoolShare(context.pool)
         self._arena = _EMPTY
         self._reads: list[Read] = []
         self._batch: Batch | None = None
@@ -64,7 +67,7 @@ class Window:
     @property
     def reading(self) -> bool:
         """Whether reads are under way in the background."""
-        return self._batch is not None
+        return self._batch is not None and not self._batch.done
 
     # --- reading ---
 
@@ -127,6 +130,7 @@ class Window:
     def _allocate(self, size: int) -> None:
         context = self._context
         context.limits.charge(size, "fetching chunks")
+        self._share.take(size)
         self._arena = new_arena(size)
         names = context.merged.keys
         self._reads = [
@@ -180,6 +184,7 @@ class Window:
             self._check_claim(chunk, size, int(places[chunk, 1] - places[chunk, 0]))
         total = sum(needs.values())
         context.limits.charge(total, "fetching chunks")
+        self._share.take(total)
         at = len(self._arena)
         arena = new_arena(at + total)
         arena[:at] = self._arena

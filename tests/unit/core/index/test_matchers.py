@@ -6,6 +6,7 @@ import pytest
 import re2
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from storegate.errors import InvalidRequestError
 from storegate.index.header import IndexHeader, build_index_header
@@ -178,6 +179,38 @@ def test_compiled_patterns_are_kept():
     compiler = MatcherCompiler(10)
     first, second = (compiler.compile([LabelMatcher(RE, "k", "a.*b")])[0] for _ in range(2))
     assert first is second
+
+
+def test_without_a_cache_every_request_compiles_anew():
+    compiler = MatcherCompiler(0)
+    first, second = (compiler.compile([LabelMatcher(RE, "k", "a.*b")])[0] for _ in range(2))
+    assert first is not second
+
+
+def test_the_pattern_that_was_not_used_for_longest_goes_first():
+    compiler = MatcherCompiler(2)
+    kept = [compiler.compile([LabelMatcher(RE, "k", text)])[0] for text in ("a.*", "b.*")]
+    compiler.compile([LabelMatcher(RE, "k", "a.*")])
+    compiler.compile([LabelMatcher(RE, "k", "c.*")])
+    again = [compiler.compile([LabelMatcher(RE, "k", text)])[0] for text in ("a.*", "b.*")]
+    assert [one is other for one, other in zip(kept, again, strict=True)] == [True, False]
+
+
+def test_requests_hits_and_evictions_of_patterns_are_counted():
+    registry = CollectorRegistry()
+    compiler = MatcherCompiler(1, registry)
+    compiler.compile([LabelMatcher(RE, "k", text) for text in ("a.*", "a.*", "b.*")] + [LabelMatcher(0, "k", "v")])
+    counts = {
+        name: registry.get_sample_value(f"thanos_matchers_cache_{name}")
+        for name in ("requests_total", "hits_total", "evicted_total", "items", "max_items")
+    }
+    assert counts == {"requests_total": 3, "hits_total": 1, "evicted_total": 1, "items": 1, "max_items": 1}
+
+
+def test_without_a_cache_there_are_no_metrics_of_it():
+    registry = CollectorRegistry()
+    MatcherCompiler(0, registry).compile([LabelMatcher(RE, "k", "a.*")])
+    assert list(registry.collect()) == []
 
 
 def test_a_compiler_tells_bad_patterns_every_time():

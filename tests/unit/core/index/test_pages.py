@@ -106,6 +106,27 @@ def test_bytes_are_charged_as_planned_and_as_found(index):
     assert index.charges == [(size, "loading series from index cache")]
 
 
+def test_series_of_an_index_that_was_read_whole_are_charged_as_if_read_by_themselves(index):
+    access = index.access()
+    fetch(index, index.refs(3, 4), access=access)
+    apart = list(index.charges)
+    index.cache.close()
+    access = index.access()
+    index.expand("i=~.+", access=access)
+    index.charges.clear()
+    fetch(index, index.refs(3, 4), access=access)
+    assert index.charges == apart
+
+
+def test_a_page_of_an_index_that_was_read_whole_is_charged_once(index):
+    access = index.access()
+    index.expand("i=~.+", access=access)
+    fetch(index, index.refs(3), access=access)
+    index.charges.clear()
+    fetch(index, index.refs(3), access=access)
+    assert index.charges == [(0, "fetching series")]
+
+
 def test_an_index_that_was_read_whole_is_not_read_again(index):
     access = index.access()
     index.expand("i=~.+", access=access)

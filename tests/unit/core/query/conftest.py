@@ -22,8 +22,10 @@ from storegate.index.matchers import MatcherCompiler
 from storegate.kernels import coalesce
 from storegate.metrics import Metrics
 from storegate.query.call import Call
+from storegate.query.chunk_pool import ChunkPool
 from storegate.query.context import Shared
 from storegate.query.gate import Gate
+from storegate.query.headers import HeaderLoads
 from storegate.query.labels import label_names, label_values
 from storegate.query.request import (
     LabelMatcher,
@@ -125,6 +127,8 @@ class Engine:
             metrics=self.metrics,
             observers=Observers([("finished", observer)], self.registry),
             compiler=MatcherCompiler(256),
+            chunk_pool=ChunkPool(settings.query.chunk_pool),
+            header_loads=HeaderLoads(self.pool),
         )
 
     def add(self, series: Any, external: Mapping[str, str] | None = None, **options: Any) -> Block:

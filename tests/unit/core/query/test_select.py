@@ -11,6 +11,7 @@ from storegate.index import lists, pages
 from storegate.query import select
 from storegate.query.request import Shard
 from storegate.testing.faults import Fault, FaultyStore, flip, shorten
+from storegate.testing.obvious.index import read_index
 from storegate_proto.store.storepb.rpc_pb2 import SeriesResponse
 
 
@@ -250,3 +251,13 @@ def test_series_that_lazy_matchers_let_pass_count_against_the_limit(make_engine:
     engine.add([({"few": f"{n // 3}", "n": f"{n:03}", "wide": "xyz"[n % 3]}, minutes(0)) for n in range(300)])
     with pytest.raises(LimitError, match=r"exceeded series limit: limit 1 violated \(got 2\)"):
         engine.labels("few=7", "wide!=y")
+
+
+def test_bytes_of_series_that_lazy_matchers_refuse_are_counted(make_engine: Any) -> None:
+    engine = make_engine(settings={"query": LAZY})
+    block = engine.add([({"few": f"{n // 3}", "n": f"{n:03}", "wide": "xyz"[n % 3]}, minutes(0)) for n in range(300)])
+    engine.labels("few=7", "wide!=y")
+    data = engine.bucket.get(f"{block.meta.ulid}/index")
+    (offset,) = [one.offset for one in read_index(data).series.values() if dict(one.labels)["n"] == "022"]
+    name = "thanos_bucket_store_lazy_expanded_posting_series_overfetched_size_bytes_total"
+    assert engine.sample(name) == 1 + data[offset] + 4  # its length in one byte, and the checksum
