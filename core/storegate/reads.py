@@ -157,8 +157,8 @@ class Reader:
         self._lookup_seconds = self.UNKNOWN_SECONDS
 
     def run(self, reads: Sequence[Read], call: Call) -> None:
-        """Do all reads and return."""
-        if len(reads) > 1 and not self.immediate:
+        """Do all reads and return. A slow store is left to the pool: a read that stalls must not outlive the call."""
+        if reads and not self.immediate:
             self.start(reads, call).wait(call)
         elif reads:
             with working_for(call):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from storegate.errors import CancelledError, NotFoundError, UnavailableError
+from storegate.errors import CancelledError, DeadlineError, NotFoundError, UnavailableError
 from storegate.query.call import Call
 from storegate.reads import Batch, Read, Reader, new_arena
 from storegate.testing.faults import CountingStore, Fault, FaultyStore, HoldingStore, Request, WrappedStore
@@ -91,22 +92,21 @@ def test_a_batch_of_no_reads_is_done(store: MemoryStore, pool: ThreadPoolExecuto
     Reader(store, pool).start([], Call()).wait(Call())
 
 
-def test_a_single_read_is_done_by_the_caller(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_reads_of_an_unknown_store_go_to_the_pool(store: MemoryStore, pool: ThreadPoolExecutor, count: int) -> None:
     threads = Threads(store)
-    Reader(threads, pool).run([a_read()], Call())
-    assert threads.seen == {threading.get_ident()}
-
-
-def test_several_reads_of_an_unknown_store_go_to_the_pool(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
-    threads = Threads(store)
-    Reader(threads, pool).run([a_read(), a_read()], Call())
+    Reader(threads, pool).run([a_read() for _ in range(count)], Call())
     assert threading.get_ident() not in threads.seen
 
 
-def test_several_reads_of_a_quick_store_are_done_by_the_caller(store: MemoryStore, pool: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_reads_of_a_quick_store_are_done_by_the_caller(
+    store: MemoryStore, pool: ThreadPoolExecutor, count: int
+) -> None:
     threads = Threads(store)
     reader = taught(Reader(threads, pool), threads)
-    reader.run([a_read(), a_read()], Call())
+    threads.seen.clear()
+    reader.run([a_read() for _ in range(count)], Call())
     assert threads.seen == {threading.get_ident()}
 
 
@@ -119,6 +119,16 @@ def test_reads_of_a_slow_store_wait_side_by_side(store: MemoryStore, pool: Threa
             return inner()
 
     Reader(Meeting(store), pool).run([a_read() for _ in range(4)], Call())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_read_that_stalls_does_not_hold_a_call_past_its_deadline(
+    store: MemoryStore, pool: ThreadPoolExecutor, count: int
+) -> None:
+    holding = HoldingStore(store)
+    with pytest.raises(DeadlineError):
+        Reader(holding, pool).run([a_read() for _ in range(count)], Call(deadline=time.monotonic() + 0.02))
+    holding.release()
 
 
 # --- what is known of the store ---
