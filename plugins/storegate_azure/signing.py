@@ -1,7 +1,7 @@
 """Requests that say who asks: signed with the account's key, with a shared access signature, or with a token.
 
-`azure-storage-blob` signs only what its own client sends, which costs 3.6 times the CPU of a read and 150 us for each
-entry of a listing; so the rule of the service for shared keys (REST API, "Authorize with Shared Key") is here.
+`azure-storage-blob` signs only what its own client sends, at more than three times the CPU for a read and 150 us for
+each entry of a listing; so the rule of the service for shared keys (REST API, "Authorize with Shared Key") is here.
 """
 
 from __future__ import annotations

@@ -42,6 +42,12 @@ class GcsConfig(BaseModel):
         """A key without a value holds its default, as in YAML files of Thanos."""
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
+    @field_validator("service_account", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """JSON that stands unquoted in YAML is a mapping there."""
+        return json.dumps(value) if isinstance(value, dict) else value
+
     @field_validator("service_account")
     @classmethod
     def _is_a_key(cls, value: SecretStr) -> SecretStr:

@@ -1,7 +1,7 @@
 """Requests to Google Cloud Storage (its JSON API), with credentials.
 
-Google's own client would spend 2.6 times as long on a read, has no public way to take TLS files, and asks for the
-bucket's metadata in the background, which needs a permission of its own.
+Google's own client would spend three times as long on a small read, has no public way to take TLS files, and asks for
+the bucket's metadata in the background, which needs a permission of its own.
 """
 
 from __future__ import annotations

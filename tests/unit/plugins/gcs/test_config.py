@@ -36,6 +36,10 @@ def test_the_keys_of_thanos_are_taken() -> None:
     assert settings.max_retries == 1
 
 
+def test_a_key_may_stand_in_yaml_without_quotes() -> None:
+    assert config(service_account=ACCOUNT).service_account_info == ACCOUNT
+
+
 def test_a_bucket_is_all_that_is_needed() -> None:
     settings = config()
     assert settings.service_account_info is None
