@@ -54,7 +54,7 @@ class Faulty:
         error: Any = caught.value
         return error.code(), error.details(), time.monotonic() - started
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of the samples of a metric that have these labels."""
         total = 0.0
         for line in self.store.get("/metrics")[1].decode().splitlines():

@@ -119,11 +119,9 @@ def test_a_slow_read_is_answered_by_a_second_request(start_faulty: Callable[...,
         while faulty.metric("thanos_objstore_bucket_operations_total", operation="get_range") < 200:
             assert faulty.series() == expected
         faulty.proxy.add(HttpFault(path=CHUNKS, times=1, delay=20.0))
-        started = time.monotonic()
         assert faulty.series(timeout=60.0) == expected
-        assert time.monotonic() - started < 0.8  # before the request of its own time-out
         assert faulty.metric("storegate_objstore_hedged_requests_won_total") >= 1
-        assert retries(faulty, "unavailable") == 0
+        assert retries(faulty, "unavailable") == 0  # it was not the time-out that helped
 
 
 # --- a gateway that tries three times ---------------------------------------------------------------------------------
@@ -161,8 +159,9 @@ def patient(start_faulty: Callable[..., Any]) -> Iterator[Any]:
         yield faulty
 
 
-def test_a_stalled_read_does_not_hold_a_query_past_its_deadline(patient: Any, expected: Any) -> None:
-    patient.proxy.add(HttpFault(path=CHUNKS, stall_after=100))
+@pytest.mark.parametrize("path", ["*/index", CHUNKS])
+def test_a_stalled_read_does_not_hold_a_query_past_its_deadline(patient: Any, expected: Any, path: str) -> None:
+    patient.proxy.add(HttpFault(path=path, stall_after=100))
     code, _, seconds = patient.failure(timeout=0.5)
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert seconds < 1.5
