@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis.exceptions import ClusterCrossSlotError, MovedError
+from redis.exceptions import MovedError, ResponseError
 
 from storegate import CacheLimits, PluginContext
 from storegate_redis import RedisConfig
@@ -62,8 +62,8 @@ class RedisCache:
         try:
             try:
                 values = self._read(names)
-            except (ClusterCrossSlotError, MovedError):
-                self._use_cluster()
+            except ResponseError as error:
+                self._use_cluster(error)
                 values = self._read(names)
         except FAILURES as error:
             raise translated(error, self._addr) from error
@@ -77,8 +77,8 @@ class RedisCache:
             with self._gate.turn():
                 try:
                     self._write(items, ttl)
-                except MovedError:
-                    self._use_cluster()
+                except ResponseError as error:
+                    self._use_cluster(error)
                     self._write(items, ttl)
         except FAILURES as error:
             raise translated(error, self._addr) from error
@@ -116,7 +116,10 @@ class RedisCache:
                 self._clients = self._factory.make(self._kind)
             return self._clients
 
-    def _use_cluster(self) -> None:
+    def _use_cluster(self, error: ResponseError) -> None:
+        """From now on, if that is what this error of a single server says; else raise it."""
+        if self._kind == "sentinel" or not (isinstance(error, MovedError) or "to the same slot" in str(error)):
+            raise error
         with self._lock:
             if self._kind == "cluster":
                 return

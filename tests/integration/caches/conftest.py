@@ -24,11 +24,13 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def open_guarded(registry: CollectorRegistry) -> Iterator[OpenGuarded]:
-    """Called with the type and the settings of a cache; closed at the end."""
+    """Called with the type and the settings of a cache; closed at the end. Deadlines are long if not told otherwise."""
     opened: list[GuardedCache] = []
 
     def open_cache(type: str, **config: object) -> GuardedCache:
         context = {"registry": registry, "role": ROLE}
+        if type == "MEMCACHED":
+            config.setdefault("timeout", "5s")
         cache = guarded(
             PLUGINS.create("cache", ComponentRef(type=type, config=config), context), name=ROLE, registry=registry
         )

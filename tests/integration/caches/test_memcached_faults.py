@@ -178,7 +178,7 @@ def test_a_value_that_the_server_refuses_harms_no_other(
 def test_settings_are_shown_as_a_metric(open_guarded: Open, memcached: ServerProcess, count: Count) -> None:
     open_guarded("MEMCACHED", addresses=[memcached.address])
     labels = {
-        "timeout": "0.5",
+        "timeout": "5.0",
         "max_idle_connections": "100",
         "max_async_concurrency": "20",
         "max_async_buffer_size": "10000",

@@ -18,7 +18,7 @@ from storegate.types import BreakerLimits, Cache, CacheLimits
 
 LONG = 600.0
 PATIENCE = 10.0
-QUICK = CacheLimits(timeout=0.05)
+QUICK = CacheLimits(timeout=0.2)
 PATIENT = CacheLimits(timeout=PATIENCE)
 
 
