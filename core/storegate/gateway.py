@@ -50,7 +50,7 @@ from storegate.query.request import (
 )
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
-from storegate.types import FrontEnd, ObjectStore
+from storegate.types import FrontEnd, LearnsFromReads, ObjectStore
 
 READ_THREADS = 64
 """Reads of the bucket that are under way at once, all queries and syncs together."""
@@ -95,15 +95,19 @@ class Gateway:
         )
         self._syncer = self._build_syncer()
         self._gate = Gate(settings.limits.concurrency, self.metrics)
+        partitioner = self._create("partitioner", settings.partitioner, "partitioner")
         self._shared = Shared(
             settings=settings,
             catalog=self._syncer.catalog,
             cache=self._cache,
             reader=Reader(
-                self._bucket, self._pool, self._store.subranges if isinstance(self._store, CachingBucket) else None
+                self._bucket,
+                self._pool,
+                self._store.subranges if isinstance(self._store, CachingBucket) else None,
+                partitioner if isinstance(partitioner, LearnsFromReads) else None,
             ),
             pool=self._pool,
-            partitioner=self._create("partitioner", settings.partitioner, "partitioner"),
+            partitioner=partitioner,
             metrics=self.metrics,
             observers=self._observers,
             compiler=MatcherCompiler(settings.query.matcher_cache, self.registry),

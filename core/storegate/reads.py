@@ -17,7 +17,7 @@ from storegate.errors import StoregateError
 from storegate.flights import Flight, when_all_landed
 from storegate.objstore import ReadInto, read_into_of
 from storegate.query.call import Call, working_for
-from storegate.types import ObjectStore
+from storegate.types import LearnsFromReads, ObjectStore
 
 
 @dataclass(slots=True)
@@ -149,10 +149,17 @@ class Reader:
     UNKNOWN_SECONDS = 0.005
     """What a read is taken to cost before any was measured."""
 
-    def __init__(self, store: ObjectStore, pool: Executor, cache: ReadCache | None = None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        pool: Executor,
+        cache: ReadCache | None = None,
+        learner: LearnsFromReads | None = None,
+    ) -> None:
         self._read_into = read_into_of(store)
         self._pool = pool
         self._cache = cache
+        self._learner = learner
         self._seconds = self.UNKNOWN_SECONDS  # of one read, a decaying low quantile
         self._lookup_seconds = self.UNKNOWN_SECONDS
 
@@ -269,8 +276,10 @@ class Reader:
                 error.block = error.block or read.key.partition("/")[0]  # keys begin with the block's folder
             raise
         if read.measured:
-            spent = time.perf_counter() - started - read.got / self.COPY_BYTES_PER_SECOND
-            more = max(spent, 0.0) - self._seconds
+            spent = time.perf_counter() - started
+            if self._learner is not None:
+                self._learner.read_done(read.got, spent)
+            more = max(spent - read.got / self.COPY_BYTES_PER_SECOND, 0.0) - self._seconds
             # Down fast, up slowly: threads that wait for the interpreter make some reads look slow.
             self._seconds += more * (0.3 if more < 0 else 0.03)
 

@@ -251,6 +251,14 @@ class Partitioner(Protocol):
         """
 
 
+@runtime_checkable
+class LearnsFromReads(Protocol):
+    """A partitioner that is told what reads cost, to choose better; between two reports it is pure."""
+
+    def read_done(self, size: int, seconds: float) -> None:
+        """A read of the bucket brought `size` bytes in `seconds`. Called on the thread that read: be quick."""
+
+
 class FrontEnd(Protocol):
     """Serves the engine to clients over some transport."""
 

@@ -283,8 +283,47 @@ def start_up(work: Path, runs: int) -> Row:
     )
 
 
+STORES = {"near": (0.001, 200e6, 100), "far": (0.08, 50e6, 1000)}
+"""(latency in s, bytes per second of a request, one of how many series is asked for) in this and in another region."""
+NO_CACHE = "index_cache: {type: IN-MEMORY, config: {max_size: 1, max_item_size: 1}}"
+
+
+def partitioners(folder: Path, work: Path, size: Size) -> list[Row]:
+    """What `cost` saves against `gap`: scattered series, without a cache, over two kinds of store."""
+    bucket = large_block(folder, size)
+    rows = []
+    for place, (_, _, step) in STORES.items():
+        pods = [f"pod-{i:05d}-{i * 7919 % 65536:04x}" for i in range(0, size.series // len(METRICS), step)]
+        request = series_request([("pod", "=~", "|".join(pods))])
+        rows += [_scattered(place, name, bucket, work, size, request) for name in ("gap", "cost")]
+    return rows
+
+
+def _scattered(place: str, name: str, bucket: Path, work: Path, size: Size, request: bytes) -> Row:
+    every = series_request([("__name__", "=", METRICS[0])])
+    config = work / f"{place}-{name}.yml"
+    config.write_text(f"partitioner: {{type: {name}}}\n{NO_CACHE}\n")
+    latency, bandwidth, _ = STORES[place]
+    flags = (f"--config={config}",)
+    with gateway(bucket, work / f"{place}-{name}", flags, latency=latency, bandwidth=bandwidth) as running:
+        client = Client(running.address)
+        for body in [every, request] * (2 if size.name == "small" else 8):  # something to learn from
+            client.time(body)
+        before = running.bucket_use()
+        times = [client.time(request) for _ in range(size.runs)]
+        after = running.bucket_use()
+        client.close()
+    requests, read = ((b - a) // size.runs for a, b in zip(before, after, strict=True))
+    spent = statistics.median(times)
+    return Row(
+        f"scattered series, {place} store, partitioner {name}", "", spent * MS, unit="ms", ms=spent * MS,
+        requests=requests, bytes=read,
+    )  # fmt: skip
+
+
 SUITES: dict[str, Callable[[Path, Path, Size], list[Row]]] = {
     "streaming": streaming,
     "many": many,
+    "partitioners": partitioners,
     "start": lambda folder, work, size: [start_up(work, size.runs)],
 }

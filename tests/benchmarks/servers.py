@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -60,10 +61,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def gateway(bucket: Path, data_dir: Path, flags: Sequence[str] = ()) -> Iterator[Process]:
-    """A real `storegate store`, ready to answer."""
+def gateway(
+    bucket: Path, data_dir: Path, flags: Sequence[str] = (), *, latency: float = 0.0, bandwidth: float = 0.0
+) -> Iterator[Process]:
+    """A real `storegate store`, ready to answer; over a folder, or over one that takes `latency` s per request."""
     http, grpc = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    config = json.dumps({"type": "FILESYSTEM", "config": {"directory": str(bucket)}})
+    store = {"type": "FILESYSTEM", "config": {"directory": str(bucket)}}
+    if latency:
+        store = {
+            "type": "SLOW-FOLDER",
+            "config": {"directory": str(bucket), "latency": latency, "bandwidth": bandwidth},
+        }
+    config = json.dumps(store)
     command = [
         str(Path(sys.executable).with_name("storegate")),
         "store",
@@ -74,7 +83,8 @@ def gateway(bucket: Path, data_dir: Path, flags: Sequence[str] = ()) -> Iterator
         "--log.level=warn",
         *flags,
     ]
-    process = subprocess.Popen(command)
+    path = os.pathsep.join([str(HERE / "slow_plugin"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path} if latency else None)
     try:
         _wait_ready(process, http)
         yield Process(process.pid, grpc, http)

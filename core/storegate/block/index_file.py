@@ -69,9 +69,7 @@ class IndexFile:
             data = self._build(None)
             assert data is not None
             with self._metrics.indexheader_load_duration_seconds.time():
-                return IndexHeader.from_bytes(
-                    data, name=self.key, sampling=self._sampling, modified=self._modified
-                )
+                return IndexHeader.from_bytes(data, name=self.key, sampling=self._sampling, modified=self._modified)
         if path.exists():
             try:
                 return self._load(path)

@@ -65,8 +65,8 @@ def test_it_agrees_with_the_rule_applied_one_by_one(pairs: list[tuple[int, int]]
 
 
 def test_hook_storegate_partitioners_registers_it() -> None:
-    (provider,) = storegate_partitioners.storegate_partitioners()
-    assert (provider.name, provider.factory) == ("gap", "storegate_partitioners.gap:make_partitioner")
+    found = {provider.name: provider.factory for provider in storegate_partitioners.storegate_partitioners()}
+    assert found == {name: f"storegate_partitioners.{name}:make_partitioner" for name in ("gap", "cost")}
 
 
 def test_the_factory_uses_the_configured_gap_which_is_512_kib_by_default() -> None:
