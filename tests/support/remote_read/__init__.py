@@ -1,0 +1,1 @@
+"""What tests of remote read share: blocks, queries, and a client that decodes answers the obvious way."""
