@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from storegate.block.discovery import INDEX_FILE, BlockListing
-from storegate.errors import CorruptError, NotFoundError, StoregateError, UnavailableError
-from storegate.index.header import IndexHeader, build_index_header
+from storegate.errors import CorruptError, NotFoundError
+from storegate.index.build import build_index_header, write_index_header
+from storegate.index.header import IndexHeader
 from storegate.metrics import Metrics
 from storegate.types import BlockMeta, ObjectStore
 
@@ -57,41 +57,65 @@ class IndexFile:
         """Build the local index-header when there is none; an existing one is not judged."""
         path = self._path
         if path is not None and not path.exists():
-            self._build(path)
+            self._save(path, self._build())
 
     def open(self) -> IndexHeader:
         """The index-header, built if need be, and once more when the local one is invalid.
 
-        Raises CorruptError when the index is, UnavailableError when the disk fails, and what the store raises.
+        One that the local disk does not take stays in memory. Raises CorruptError when the index is, and what the store
+        raises.
         """
         path = self._path
-        if path is None:
-            data = self._build(None)
-            assert data is not None
-            with self._metrics.indexheader_load_duration_seconds.time():
-                return IndexHeader.from_bytes(data, name=self.key, sampling=self._sampling, modified=self._modified)
-        if path.exists():
+        if path is not None and path.exists():
             try:
                 return self._load(path)
-            except (CorruptError, UnavailableError) as error:
+            except (CorruptError, OSError) as error:
                 log.warning("building a local index-header again", path=str(path), err=str(error))
                 with suppress(OSError):
                     path.unlink()
-        self._build(path)
-        return self._load(path)
+        data = self._build()
+        if path is not None and self._save(path, data) and (header := self._load_saved(path)) is not None:
+            return header
+        with self._metrics.indexheader_load_duration_seconds.time():
+            return IndexHeader.from_bytes(data, name=self.key, sampling=self._sampling, modified=self._modified)
 
     def _load(self, path: Path) -> IndexHeader:
-        with self._metrics.indexheader_load_duration_seconds.time(), _local_disk(path):
+        with self._metrics.indexheader_load_duration_seconds.time():
             return IndexHeader.open(path, sampling=self._sampling, modified=self._modified)
 
-    def _build(self, path: Path | None) -> bytes | None:
-        with self._metrics.indexheader_download_duration_seconds.time(), _local_disk(path):
+    def _save(self, path: Path, data: bytes) -> bool:
+        """Whether the disk took it: a full one makes blocks cost memory, not their data."""
+        try:
+            write_index_header(path, data)
+        except OSError as error:
+            self._warn(path, error)
+            return False
+        return True
+
+    def _load_saved(self, path: Path) -> IndexHeader | None:
+        try:
+            return self._load(path)
+        except OSError as error:
+            self._warn(path, error)
+            return None
+
+    def _warn(self, path: Path, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        log.warning("the data directory cannot hold an index-header: it stays in memory", path=str(path), err=reason)
+
+    def _build(self) -> bytes:
+        with self._metrics.indexheader_download_duration_seconds.time():
             try:
-                return build_index_header(self._store, self.key, self.size, path)
+                return self._build_once()
             except CorruptError:
                 if not self._correct_size():
                     raise
-                return build_index_header(self._store, self.key, self.size, path)
+                return self._build_once()
+
+    def _build_once(self) -> bytes:
+        data = build_index_header(self._store, self.key, self.size, None)
+        assert data is not None
+        return data
 
     def _correct_size(self) -> bool:
         """Whether the size came from meta.json and was wrong; now it is right."""
@@ -106,14 +130,3 @@ class IndexFile:
         if size is None:
             raise CorruptError("the store does not tell the size", object=self.key)
         return size
-
-
-@contextmanager
-def _local_disk(path: Path | None) -> Iterator[None]:
-    """Turn errors of the local disk (full, no permission) into an UnavailableError that names the path."""
-    try:
-        yield
-    except StoregateError:
-        raise
-    except OSError as error:
-        raise UnavailableError(f"cannot use the local index-header {str(path)!r}: {error.strerror or error}") from error

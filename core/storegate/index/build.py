@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 
 from storegate.errors import CorruptError
@@ -29,8 +30,8 @@ def build_index_header(
 ) -> bytes | None:
     """Read what an index-header needs of the index `key` of `size` bytes, check it, and write it to `path`.
 
-    Written under a temporary name, synced and renamed; `path` None returns the bytes instead. Large sections are read
-    in parts of 16 MiB, at the same time when an `executor` is given. Raises CorruptError and the store's errors.
+    `path` None returns the bytes instead. Large sections are read in parts of 16 MiB, at the same time when an
+    `executor` is given. Raises CorruptError, the store's errors, and what `write_index_header` raises.
     """
     if size < 5 + TOC_SIZE + 12:
         raise CorruptError(f"the index has {size} bytes, too few to be one", object=key)
@@ -44,7 +45,11 @@ def build_index_header(
     symbols = front[toc.symbols :]
     check_section(symbols, 0, key, toc.symbols, "symbol table")
     check_section(table, 0, key, table_at, "postings offset table")
-    return _write(path, _assemble(version, toc, symbols, table))
+    header = _assemble(version, toc, symbols, table)
+    if path is None:
+        return header
+    write_index_header(path, header)
+    return None
 
 
 def check_section(data: bytes | memoryview, at: int, name: str, offset: int, what: str) -> tuple[int, int]:
@@ -80,15 +85,18 @@ def _assemble(version: int, toc: TOC, symbols: bytes, table: bytes) -> bytes:
     return b"".join((head, symbols, table, own, crc32c(own).to_bytes(4, "big")))
 
 
-def _write(path: Path | None, data: bytes) -> bytes | None:
-    if path is None:
-        return data
+def write_index_header(path: Path, data: bytes) -> None:
+    """Put an index-header at `path`, whole or not at all: temporary name, sync, rename. Raises OSError."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    return None
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

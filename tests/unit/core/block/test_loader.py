@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storegate import BlockMeta, CorruptError, NotFoundError, UnavailableError
+from storegate import BlockMeta, CorruptError, NotFoundError
 from storegate.block.block import Block
 from storegate.block.discovery import BlockListing, list_blocks
 from storegate.block.loader import BlockLoader
@@ -185,17 +183,43 @@ def test_a_corrupt_index_is_refused_and_leaves_nothing_behind(
     assert not (data_dir / ulid).exists()
 
 
-def test_a_full_disk_is_unavailable_and_names_the_path(
-    bucket: Any, open_block: Open, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_space(fd: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.fixture
+def full_disk(data_dir: Path) -> Callable[[str], None]:
+    """Makes the disk full for the index-header of a block: the kernel answers every write with ENOSPC."""
 
+    def fill(ulid: str) -> None:
+        (data_dir / ulid).mkdir(parents=True)
+        (data_dir / ulid / "index-header.tmp").symlink_to("/dev/full")
+
+    return fill
+
+
+def test_a_full_disk_keeps_the_index_header_in_memory(
+    bucket: Any, open_block: Open, data_dir: Path, full_disk: Callable[[str], None]
+) -> None:
     ulid = bucket.put_block(1)
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(UnavailableError, match=rf"{ulid}/index-header.*No space left"):
-        open_block(ulid)
-    assert not (data_dir / ulid).exists()
+    full_disk(ulid)
+    assert label_names(open_block(ulid)) == label_names(open_block(ulid, local=False))
+    assert not (data_dir / ulid / "index-header").exists()
+
+
+def test_a_full_disk_that_has_room_again_takes_the_index_header(
+    bucket: Any, open_block: Open, data_dir: Path, full_disk: Callable[[str], None]
+) -> None:
+    ulid = bucket.put_block(1)
+    full_disk(ulid)
+    open_block(ulid)
+    open_block(ulid)
+    assert (data_dir / ulid / "index-header").is_file()
+
+
+def test_a_full_disk_leaves_no_half_written_file(
+    bucket: Any, open_block: Open, data_dir: Path, full_disk: Callable[[str], None]
+) -> None:
+    ulid = bucket.put_block(1)
+    full_disk(ulid)
+    open_block(ulid)
+    assert list((data_dir / ulid).iterdir()) == []
 
 
 def test_the_durations_of_building_and_loading_are_measured(
