@@ -12,6 +12,7 @@ from storegate.cache.guard_metrics import GuardMetrics
 from storegate.cache.servers import Part, Servers, log
 from storegate.cache.workers import Workers
 from storegate.errors import DeadlineError
+from storegate.query.call import current_call
 from storegate.types import CacheLimits
 
 MOST_THREADS = 512
@@ -19,7 +20,10 @@ MOST_THREADS = 512
 
 
 class Lookups:
-    """`get_many` of a guarded cache. Thread-safe."""
+    """`get_many` of a guarded cache. Thread-safe.
+
+    Raises nothing but CancelledError and DeadlineError of the request that this thread works for (`current_call`).
+    """
 
     def __init__(self, servers: Servers, limits: CacheLimits, metrics: GuardMetrics, name: str) -> None:
         self._servers = servers
@@ -127,7 +131,7 @@ class Lookups:
 class _Batch:
     """One call of one server."""
 
-    __slots__ = ("began", "ended", "flight", "keys", "lookups", "part", "submitted", "ticket")
+    __slots__ = ("began", "counted", "ended", "flight", "keys", "lookups", "part", "submitted", "ticket")
 
     def __init__(
         self, lookups: Lookups, part: Part, keys: Sequence[str], ticket: Ticket, flight: _Flight | None
@@ -138,7 +142,7 @@ class _Batch:
         self.ticket = ticket
         self.flight = flight  # None: a trial, nobody waits
         self.submitted = time.perf_counter()
-        self.began = self.ended = False
+        self.began = self.ended = self.counted = False
 
     def run(self) -> None:
         if self.flight is not None and not self.flight.begin(self):
@@ -149,8 +153,10 @@ class _Batch:
             found = self.lookups.run(self)
         except BaseException as caught:  # whatever a plugin does, the thread lives on
             error = caught
-        if self.flight is not None and not self.flight.end(self, found):
-            return  # it was counted as late already
+        if self.flight is not None:
+            self.flight.end(self, found)
+        if self.counted:
+            return
         if error is not None:
             self.lookups.failed(self, error)
         else:
@@ -173,28 +179,37 @@ class _Flight:
             batch.began = not self._over
             return batch.began
 
-    def end(self, batch: _Batch, found: dict[str, bytes]) -> bool:
-        """Whether somebody still waited for it."""
+    def end(self, batch: _Batch, found: dict[str, bytes]) -> None:
+        """What it found is used if somebody still waits for it."""
         with self._lock:
+            batch.ended = True
             if self._over:
-                return False
+                return
             self._found.update(found)
             self.left -= 1
             if not self.left:
                 self._over = True
                 self._done.set()
-            batch.ended = True
-            return True
 
     def wait(self, timeout: float, batches: Sequence[_Batch]) -> dict[str, bytes]:
-        """Until all batches ended, or time is up."""
-        if not self._done.wait(timeout):
-            with self._lock:
-                late = [batch for batch in batches if not batch.ended] if not self._over else []
-                self._over = True
-            for batch in late:
+        """Until all batches ended, or time is up. Raises what ends the request before."""
+        call = current_call()
+        try:
+            in_time = self._done.wait(timeout) if call is None else call.wait(self._done, timeout)
+        finally:
+            with self._lock:  # what goes on now tells no more than how the server is
+                over, self._over = self._over, True
+        if not in_time and not over:
+            for batch in self._late(batches):
                 batch.lookups.given_up(batch)
         return self._found
+
+    def _late(self, batches: Sequence[_Batch]) -> list[_Batch]:
+        with self._lock:
+            late = [batch for batch in batches if not batch.ended]
+            for batch in late:
+                batch.counted = True
+        return late
 
 
 def _chunks(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

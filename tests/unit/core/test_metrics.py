@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from storegate.metrics import MAX_TENANTS, Metrics
+from storegate.metrics import MAX_TENANTS, Metrics, once_per_registry
 from storegate.query.stats import QueryStats
 
 STORE = "thanos_bucket_store_"
@@ -195,3 +195,16 @@ def test_drop_reasons_are_there_from_the_start(metrics, registry):
     for reason in ("bytes", "chunks", "series"):
         labels = {"reason": reason, "tenant": TENANT}
         assert registry.get_sample_value(STORE + "queries_dropped_total", labels) == 0
+
+
+@once_per_registry
+def made(registry, *arguments):
+    return object()
+
+
+def test_users_of_one_registry_share_families(registry):
+    assert made(registry) is made(registry)
+
+
+def test_families_differ_by_registry_and_arguments(registry):
+    assert len({made(registry), made(CollectorRegistry()), made(registry, "redis"), made(registry, "memcached")}) == 4

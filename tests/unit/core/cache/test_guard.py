@@ -12,7 +12,15 @@ from structlog.testing import capture_logs
 
 from storegate.cache.envelope import seal
 from storegate.cache.guard import GuardedCache, guarded, is_local
-from storegate.errors import DeniedError, InvalidRequestError, StoregateError, UnavailableError
+from storegate.errors import (
+    CancelledError,
+    DeadlineError,
+    DeniedError,
+    InvalidRequestError,
+    StoregateError,
+    UnavailableError,
+)
+from storegate.query.call import Call, working_for
 from storegate.testing.cache_faults import FaultyCache
 from storegate.types import BreakerLimits, Cache, CacheLimits
 
@@ -291,6 +299,48 @@ def test_two_guarded_caches_share_a_registry(registry: CollectorRegistry) -> Non
         cache.get_many(["a"])
         cache.close()
         assert registry.get_sample_value("storegate_cache_requests_total", {"name": name}) == 1
+
+
+# --- requests that end before the cache answers ---
+
+
+def test_a_request_that_is_cancelled_waits_no_longer(guard: Guard) -> None:
+    cache = FaultyCache(PATIENT)
+    subject, call, raised = guard(cache), Call(), []
+
+    def query() -> None:
+        with working_for(call), pytest.raises(CancelledError) as caught:
+            subject.get_many(["a"])
+        raised.append(caught.value)
+
+    with cache.held():
+        thread = threading.Thread(target=query)
+        thread.start()
+        cache.wait_for_call()
+        call.cancel()
+        thread.join(PATIENCE)
+    assert len(raised) == 1
+
+
+def test_a_request_whose_deadline_is_near_does_not_close_the_server(guard: Guard, registry: CollectorRegistry) -> None:
+    cache = stored(FaultyCache(PATIENT), a=b"1")
+    subject = guard(cache)
+    with cache.held(), working_for(Call(deadline=time.monotonic() + 0.02)), pytest.raises(DeadlineError):
+        subject.get_many(["a"])
+    assert subject.get_many(["a"]) == {"a": b"1"}
+    eventually(lambda: metric(registry, "operations_total", operation="getmulti") == 2)
+    assert metric(registry, "servers_stepped_over") == 0
+
+
+def test_the_server_is_judged_when_the_call_ends_that_such_a_request_began(
+    guard: Guard, registry: CollectorRegistry
+) -> None:
+    cache = stored(FaultyCache(PATIENT), a=b"1")
+    subject = guard(cache)
+    cache.error = UnavailableError("down")
+    with cache.held(), working_for(Call(deadline=time.monotonic() + 0.02)), pytest.raises(DeadlineError):
+        subject.get_many(["a"])
+    eventually(lambda: metric(registry, "servers_stepped_over") == 1)
 
 
 # --- writes ---
