@@ -34,8 +34,9 @@ def guarded(cache: Cache, *, name: str, registry: CollectorRegistry) -> Cache:
 class GuardedCache:
     """Any cache, as a query may use it. Thread-safe; `set_many` never blocks; nothing of the cache is ever raised.
 
-    `get_many` takes at most `limits.timeout`, and ends with the request that the thread works for. After a failure the server is left alone for a pause, and its keys are
-    misses; then a read is sent to it that nobody waits for, and when that succeeds it is used again.
+    `get_many` takes at most `limits.timeout`, and ends with the request that the thread works for. After a failure the
+    server is left alone for a pause, and its keys are misses; then a read is sent to it that nobody waits for, and when
+    that succeeds it is used again.
     """
 
     local = False
