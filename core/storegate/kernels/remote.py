@@ -335,7 +335,9 @@ def _chunk_size(chunks: cython.const[cython.longlong][:, ::1], i: cython.Py_ssiz
         n += 1 + sg_varint_size(_unsigned(chunks[i, 0]))
     if chunks[i, 1] != 0:
         n += 1 + sg_varint_size(_unsigned(chunks[i, 1]))
-    return n + 1 + sg_varint_size(chunks[i, 5]) + chunks[i, 5]
+    if chunks[i, 5] != 0:
+        n += 1 + sg_varint_size(chunks[i, 5]) + chunks[i, 5]
+    return n
 
 
 @cython.cfunc
@@ -425,8 +427,11 @@ def _put_chunks(
             pos = sg_put_varint(o, pos + 1, _unsigned(chunks[i, 1]))
         o[pos] = 0x18
         o[pos + 1] = chunks[i, 3]
-        o[pos + 2] = 0x22
-        pos = sg_put_varint(o, pos + 3, chunks[i, 5])
+        pos += 2
+        if chunks[i, 5] == 0:
+            continue
+        o[pos] = 0x22
+        pos = sg_put_varint(o, pos + 1, chunks[i, 5])
         if chunks[i, 6] == 0:
             pos = sg_copy(o, pos, p, chunks[i, 4], chunks[i, 5])
         else:
