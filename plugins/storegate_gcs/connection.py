@@ -17,7 +17,7 @@ from google.auth.transport.requests import Request
 from storegate.http.answers import StatusError
 from storegate.http.pool import HttpPool, byte_range
 from storegate_gcs.config import GcsConfig
-from storegate_gcs.credentials import Authorization, load_credentials
+from storegate_gcs.credentials import Authorization, load_credentials, universe_of
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Connection:
         emulator = "" if config.endpoint else os.environ.get(EMULATOR, "")
         endpoint = config.endpoint or (emulator if "://" in emulator or not emulator else f"http://{emulator}")
         credentials = load_credentials(config, endpoint, emulator=bool(emulator))
-        self._endpoint = endpoint or f"https://storage.{credentials.universe_domain}"
+        self._endpoint = endpoint or f"https://storage.{universe_of(credentials)}"
         self._path = urlsplit(self._endpoint).path.rstrip("/")
         self._bucket = f"storage/v1/b/{quote(config.bucket, safe='')}/o"
         self._pool = HttpPool(config.http_config, self._endpoint, "GCS bucket")

@@ -10,7 +10,7 @@ from google.auth.credentials import AnonymousCredentials, Credentials, TokenStat
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
-from storegate import ConfigurationError
+from storegate import ConfigurationError, UnavailableError
 from storegate_gcs.config import GcsConfig
 
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
@@ -41,6 +41,14 @@ def _of_key(info: dict[str, str]) -> Credentials:
         return credentials
     except (ValueError, GoogleAuthError):  # their text may quote the key
         raise ConfigurationError("GCS bucket: service_account: its private_key cannot be read") from None
+
+
+def universe_of(credentials: Credentials) -> str:
+    """The domain of Google's services for these credentials. May ask the metadata server; raises UnavailableError."""
+    try:
+        return str(credentials.universe_domain)
+    except GoogleAuthError as error:
+        raise UnavailableError(f"GCS bucket: the metadata server does not answer: {type(error).__name__}") from None
 
 
 class Authorization:

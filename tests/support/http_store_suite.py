@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ class HttpStoreSuite:
 
         def script(asked: Asked) -> Answer:
             peers.append(threading.get_ident())  # the server has one thread for a connection
-            return [self.refusal(404, "notFound"), Answer(416, b"no such range"), part(asked)][len(peers) % 3]
+            return self.refusal(404, "notFound") if len(peers) % 2 else part(asked)
 
         _, store = scripted(script)
         for _ in range(6):
@@ -154,6 +155,20 @@ class HttpStoreSuite:
                 pass
         assert len(peers) == 6
         assert len(set(peers)) == 1
+
+    @pytest.mark.parametrize(
+        "bad",
+        [Answer(416), Answer(500, b"x" * 200_000), Answer(206, TEN, {"Content-Range": "bytes 0-9/100"}, sent=4)],
+        ids=["beyond the end", "long error", "half a body"],
+    )
+    def test_a_bad_answer_uses_up_no_connection(self, scripted: Any, bad: Answer) -> None:
+        limits = {"max_conns_per_host": 1, "response_header_timeout": "2s"}
+        server, store = scripted(lambda asked: bad, http_config=limits)
+        for _ in range(3):
+            with suppress(UnavailableError):
+                store.get_range(KEY, 0, 10)
+        server.script = part
+        assert store.get_range(KEY, 0, 10) == TEN
 
     def test_a_proxy_of_the_environment_is_asked(
         self, start_scripted: Any, open_at: OpenAt, monkeypatch: pytest.MonkeyPatch

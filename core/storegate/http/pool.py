@@ -118,12 +118,15 @@ class HttpPool:
         )
         try:
             if not 200 <= response.status < 300:
-                raise StatusError(response.status, response.headers, response.read(ERROR_BODY))
+                # some servers send a body after a 416 that has none: its connection is not used again
+                body = b"" if response.status == 416 else response.read(ERROR_BODY)
+                raise StatusError(response.status, response.headers, body)
             yield response
         except BaseException:
             response.close()  # what is left of the body would be taken for the next answer
             raise
-        response.release_conn()
+        finally:
+            response.release_conn()  # a closed one too: it counts among those that a pool may have
 
     def _open(self, config: HttpClientConfig, where: str, *, secure: bool) -> urllib3.PoolManager:
         options: dict[str, Any] = {

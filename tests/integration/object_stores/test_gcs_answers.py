@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from http_store_suite import CALLS, KEY, READS, HttpStoreSuite, part
@@ -129,6 +134,45 @@ def test_a_machine_without_credentials_is_told_what_to_set(open_gcs: Any, monkey
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
     with pytest.raises(ConfigurationError, match=r"set service_account, set GOOGLE_APPLICATION_CREDENTIALS .*nowhere"):
         open_gcs(bucket="metrics")
+
+
+PROGRAM = """
+import sys, structlog
+from storegate import PluginContext
+from storegate_gcs.config import GcsConfig
+from storegate_gcs.store import open_store
+
+tls = {"ca_file": sys.argv[2]}
+config = GcsConfig(bucket="metrics", endpoint=sys.argv[1], http_config={"tls_config": tls})
+store = open_store(config, PluginContext(name="GCS", log=structlog.get_logger(), registry=None))
+sys.stdout.write(store.get_range("object", 0, 10).decode())
+"""
+
+
+def test_the_metadata_server_of_the_machine_gives_tokens(start_scripted: Any, tmp_path: Path) -> None:
+    """In a process of its own: google-auth reads the server's address when it is imported."""
+
+    def metadata(asked: Asked) -> Answer:
+        if not asked.path.endswith("/token"):
+            account = b'{"email": "gateway@example", "scopes": []}'
+            return Answer(200, account, {"Metadata-Flavor": "Google", "Content-Type": "application/json"})
+        token = {"access_token": "of-the-machine", "expires_in": 3600, "token_type": "Bearer"}
+        return Answer(200, json.dumps(token).encode(), {"Content-Type": "application/json"})
+
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue())
+    server, machine = start_scripted(part, context), start_scripted(metadata)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, f"https://{server.address}", str(authority.ca)],
+        env={"HOME": str(tmp_path), "GCE_METADATA_HOST": machine.address, "GCE_METADATA_IP": machine.address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "0123456789", done.stderr
+    assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer of-the-machine"]
 
 
 def test_no_log_line_holds_a_token_or_a_key(
