@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import socket
 import threading
-from types import SimpleNamespace
 
 import pytest
-import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from storegate.errors import ConfigurationError
-from storegate.types import PluginContext
 from storegate_http.config import HttpConfig
-from storegate_http.frontend import HttpFrontEnd
 
 WAIT = 10.0
-
-
-class Served:
-    def __init__(self, **config):
-        self.gateway = SimpleNamespace(ready=False, healthy=True)
-        self.registry = CollectorRegistry()
-        context = PluginContext(name="http", log=structlog.get_logger(), registry=self.registry)
-        self.front_end = HttpFrontEnd(HttpConfig(**{"address": "127.0.0.1:0", **config}), context)
-        self.front_end.start(self.gateway)
-
-    def ask(self, path, method="GET", headers=None):
-        connection = http.client.HTTPConnection(self.front_end.address, timeout=WAIT)
-        try:
-            connection.request(method, path, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read(), answer.headers
-        finally:
-            connection.close()
-
-
-@pytest.fixture
-def served():
-    server = Served()
-    yield server
-    server.front_end.stop(0.0)
 
 
 @pytest.mark.parametrize(("path", "probe"), [("/-/ready", "ready"), ("/-/healthy", "healthy")])
@@ -104,28 +74,17 @@ def test_other_paths_are_not_found(served, path):
     assert served.ask(path)[0] == 404
 
 
-def test_another_application_can_be_mounted_while_the_server_runs(served):
-    served.front_end.mount("/api/v1", Starlette(routes=[Route("/x", lambda request: PlainTextResponse("mounted"))]))
-    assert served.ask("/api/v1/x")[:2] == (200, b"mounted")
-    assert served.ask("/api/v1/y")[0] == 404
-
-
 def test_the_address_has_the_real_port(served):
     assert served.front_end.address.startswith("127.0.0.1:")
     assert not served.front_end.address.endswith(":0")
 
 
-def test_a_busy_port_is_an_error_that_names_address_and_setting(served):
+def test_a_busy_port_is_an_error_that_names_address_and_setting(served, serve):
     with pytest.raises(ConfigurationError) as caught:
-        Served(address=served.front_end.address)
+        serve(address=served.front_end.address)
     assert served.front_end.address in str(caught.value)
     assert "--http-address" in str(caught.value)
     assert "Address already in use" in str(caught.value)
-
-
-def test_a_tls_file_is_refused_and_not_ignored():
-    with pytest.raises(ConfigurationError, match=r"--http\.config.*tls\.yml"):
-        Served(config_file="tls.yml")
 
 
 def test_an_unknown_setting_is_refused():
