@@ -42,7 +42,11 @@ class ChunkAttributes:
 
     def ask(self, key: str) -> ObjectInfo:
         """Ask the bucket, once for all who want it now. Raises NotFoundError."""
-        info: ObjectInfo = self._flights.once(key, partial(self._head, key))
+        info: ObjectInfo = self._flights.once(key, partial(self._ask, key))
+        return info
+
+    def _ask(self, key: str) -> ObjectInfo:
+        info = self._head(key)
         self._known.learn(info)
         self._put(key, pack_presence(info))
         return info

@@ -44,9 +44,10 @@ class Documents:
         """The content. Raises NotFoundError, from the cache as well."""
         known = self._known.get(key)
         name, size = self._content_key(key), None if known is None else known.size
+        landings = self._flights.landings
         values = self._cache.get_many([name, self._presence_key(key)])
-        content = unpack(values.get(name))
-        if content is not None and size in (None, len(content)):
+        content = _whole(values.get(name), size)
+        if content is not None:
             self._metrics.count("get", 1, 1)
             return content
         exists, _ = unpack_presence(key, values.get(self._presence_key(key)))
@@ -54,7 +55,7 @@ class Documents:
         self._metrics.count("get", 1, absent)
         if absent:
             raise NotFoundError(f"{self._store.name}: object {key!r} does not exist (so the caching bucket remembers)")
-        content = self._flights.once(name, partial(self._fetch, key, name, size))
+        content = self._flights.once(name, partial(self._fetch, key, name, size, landings))
         assert isinstance(content, bytes)
         return content
 
@@ -83,7 +84,11 @@ class Documents:
         self._note_absence(key)
         self._put(self._content_key(key), UNKNOWN, self._settings.metafile_content_ttl)
 
-    def _fetch(self, key: str, name: str, size: int | None) -> bytes:
+    def _fetch(self, key: str, name: str, size: int | None, landings: int) -> bytes:
+        if self._flights.landed_since([name], landings):
+            content = _whole(self._cache.get_many([name]).get(name), size)
+            if content is not None:
+                return content
         began = self._clock()
         try:
             data = self._store.get(key)
@@ -123,3 +128,9 @@ class Documents:
 
     def _presence_key(self, key: str) -> str:
         return f"exists:{self._namespace}:{key}"
+
+
+def _whole(value: bytes | None, size: int | None) -> bytes | None:
+    """The content, if it is not damaged and has the size that is known."""
+    content = unpack(value)
+    return content if content is not None and size in (None, len(content)) else None

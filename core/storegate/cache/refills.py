@@ -50,7 +50,8 @@ class Again(Read):
         return cls(read.key, read.offset, read.buffer, target=read, subranges=subranges, ask=ask)
 
     def perform(self, read_into: ReadInto) -> None:
-        if self.ask:
+        known = self.subranges.attributes.get(self.key) if self.ask else None
+        if self.ask and (known is None or not known.sure):  # nobody else has asked meanwhile
             self.subranges.attributes.ask(self.key)
 
     def landed(self) -> Taken | None:
