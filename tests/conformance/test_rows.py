@@ -17,13 +17,15 @@ from corpus.engine import running_engine
 from corpus.recorded import Answer, recorded_answers, recorded_requests
 from servers.azure import AzureServer
 from servers.gcs import GcsServer
-from servers.process import ServerProcess
+from servers.process import ServerProcess, wait_for
 from servers.s3 import S3Server
 
 from storegate.manager import PluginManager
 from storegate.types import ObjectStore
 
-ROWS = ("s3", "gcs", "azure", "memcached", "redis")
+CACHES = ("memcached", "redis")
+ROWS = ("s3", "gcs", "azure", *CACHES)
+HITS = {"thanos_store_index_cache_hits", "thanos_store_bucket_cache_operation_hits"}
 REFUSED = "match-23-skip"
 AT_ONCE = 4  # queries, so that gateway and server work at the same time
 
@@ -48,6 +50,20 @@ def test_info_equals_the_recorded_one(
 ) -> None:
     with running_engine([*request.getfixturevalue(f"row_{row}"), f"--data-dir={tmp_path}"], plugins) as engine:
         assert compare_info(recorded_answers()["default"]["info"], engine.info()) == []
+
+
+@pytest.mark.parametrize("row", CACHES)
+def test_a_cache_answers_in_both_places(
+    row: str, request: pytest.FixtureRequest, plugins: PluginManager, tmp_path: Path
+) -> None:
+    with running_engine([*request.getfixturevalue(f"row_{row}"), f"--data-dir={tmp_path}"], plugins) as engine:
+
+        def hits() -> set[str]:
+            engine.ask("match-00")  # what it misses is stored in the background
+            metrics = [metric for metric in engine.gateway.registry.collect() if metric.name in HITS]
+            return {metric.name for metric in metrics if any(sample.value > 0 for sample in metric.samples)}
+
+        wait_for(lambda: hits() == HITS, 10, "a cache has answered nothing")
 
 
 def differences(group: str, case: str, got: Answer, compare: Compare) -> list[str]:
