@@ -136,6 +136,30 @@ def test_a_query_is_not_held_past_its_deadline_by_pauses() -> None:
     assert time.monotonic() - started < 1.0
 
 
+def test_many_threads_find_the_pace_of_a_store_that_throttles() -> None:
+    class FourAtOnce(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__({"key": DATA})
+            self._lock, self._free, self.throttled = threading.Lock(), 4, 0
+
+        def get(self, key: str) -> bytes:
+            with self._lock:
+                if self._free == 0:
+                    self.throttled += 1
+                    raise ThrottledError("slow down")
+                self._free -= 1
+            time.sleep(0.001)
+            with self._lock:
+                self._free += 1
+            return super().get(key)
+
+    inner = FourAtOnce()
+    store = resilient(inner)
+    with ThreadPoolExecutor(32) as pool:
+        assert all(pool.map(lambda _: store.get("key") == DATA, range(1000)))
+    assert inner.throttled < 500  # without a common pace most requests are, and some are given up
+
+
 # --- listings ---------------------------------------------------------------------------------------------------------
 
 
