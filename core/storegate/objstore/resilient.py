@@ -22,8 +22,8 @@ from storegate.types import ObjectInfo, ObjectStore, SupportsListPage
 T = TypeVar("T")
 P = ParamSpec("P")
 
-HEDGING_THREADS = 128
-"""Reads under way with hedging: those that the gateway asks for at once, and as many in addition."""
+HEDGING_THREADS = 100
+"""Reads under way with hedging: as many as HTTP clients keep connections by default."""
 UNKNOWN_LENGTH = 0  # of an object that is read whole
 
 
