@@ -68,16 +68,22 @@ class Server:
         self._forget_idle()
 
     def call(self, operation: Callable[[Client], T]) -> T:
-        """Run the operation on a connection of the pool; once more on a new one if an unused one had been cut."""
+        """Run the operation on a connection of the pool; once more on a new one if an unused one had been cut.
+
+        After a failure of the network no unused connection is trusted: a server that went away without a word leaves
+        connections behind that each would cost a timeout.
+        """
         try:
             pooled = self._take()
             if pooled is not None:
                 try:
                     return self._run(pooled, operation)
                 except (MemcacheUnexpectedCloseError, ConnectionError):
-                    self._forget_idle()  # the server was restarted: the others are cut, too
+                    self._forget_idle()
             return self._run(self._connection(), operation)
         except (OSError, MemcacheError) as error:
+            if isinstance(error, OSError):
+                self._forget_idle()
             raise self._translated(error) from error
 
     def _connection(self) -> _Connection:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import MovedError, ResponseError
 
-from storegate import CacheLimits, PluginContext
+from storegate import CacheLimits, PluginContext, StoregateError
 from storegate_redis import RedisConfig
 from storegate_redis.clients import ClientFactory, Clients, Kind
 from storegate_redis.errors import FAILURES, translated
@@ -22,6 +23,7 @@ def open_cache(config: RedisConfig, context: PluginContext) -> RedisCache:
     where = f"{context.role or 'cache'}: REDIS"
     if config.cache_size:
         context.log.warning("cache_size has no effect: values are not kept a second time in this process", where=where)
+    logging.getLogger("redis").setLevel(logging.CRITICAL)  # storegate says what fails, once
     gate = WriteGate(config.max_set_multi_concurrency, families(context.registry), context.role or "default")
     return RedisCache(ClientFactory(config, where), config, gate)
 
@@ -66,7 +68,7 @@ class RedisCache:
                 self._use_cluster(error)
                 values = self._read(names)
         except FAILURES as error:
-            raise translated(error, self._addr) from error
+            raise self._failed(error) from error
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def set_many(self, items: Mapping[str, bytes], ttl: float) -> None:
@@ -81,7 +83,7 @@ class RedisCache:
                     self._use_cluster(error)
                     self._write(items, ttl)
         except FAILURES as error:
-            raise translated(error, self._addr) from error
+            raise self._failed(error) from error
 
     def close(self) -> None:
         """See `storegate.Cache.close`."""
@@ -116,6 +118,13 @@ class RedisCache:
                 self._clients = self._factory.make(self._kind)
             return self._clients
 
+    def _failed(self, error: Exception) -> StoregateError:
+        """What to raise for an error of redis-py."""
+        clients = self._clients
+        if clients is not None and not isinstance(error, ResponseError):
+            clients.forget_idle()
+        return translated(error, self._addr)
+
     def _use_cluster(self, error: ResponseError) -> None:
         """From now on, if that is what this error of a single server says; else raise it."""
         if self._kind == "sentinel" or not (isinstance(error, MovedError) or "to the same slot" in str(error)):
@@ -123,8 +132,10 @@ class RedisCache:
         with self._lock:
             if self._kind == "cluster":
                 return
-            clients = self._factory.make("cluster")
+            clients, of_server = self._factory.make("cluster"), self._clients
             self._kind, self._clients = "cluster", clients
+        if of_server is not None:
+            of_server.forget_idle()
 
 
 def _executed(pipeline: Any) -> list[Any]:

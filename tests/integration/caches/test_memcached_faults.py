@@ -228,3 +228,20 @@ def test_a_certificate_that_cannot_be_trusted_is_a_miss(
 def test_tls_to_a_server_without_it_is_a_miss(open_guarded: Open, memcached: ServerProcess) -> None:
     cache = open_guarded("MEMCACHED", addresses=[memcached.address], tls_enabled=True, timeout="200ms")
     assert cache.get_many(list(ITEMS)) == {}
+
+
+def test_no_more_unused_connections_are_kept_than_the_limit(
+    open_guarded: Open, start_memcached: StartMemcached
+) -> None:
+    server = start_memcached()
+    cache = open_guarded("MEMCACHED", addresses=[server.address], max_idle_connections=2, max_get_multi_batch_size=2)
+    fill(cache)
+    assert cache.get_many(list(ITEMS)) == ITEMS
+    client = Client(("127.0.0.1", server.port))
+
+    def unused() -> int:
+        return int(client.stats()[b"curr_connections"]) - 1  # all but this one
+
+    assert int(client.stats()[b"total_connections"]) > 5
+    wait_for(lambda: unused() <= 2, PATIENCE, "connections are not closed")
+    client.close()
