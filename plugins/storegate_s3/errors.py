@@ -25,15 +25,15 @@ MEANT = dict.fromkeys(DENIED, 403) | dict.fromkeys(THROTTLED, 429) | dict.fromke
 """The status that a code stands for: S3 gives many with another one, mostly 400."""
 
 HINTS = {
-    "AccessDenied": "the credentials need s3:GetObject and s3:ListBucket; without the latter S3 also answers so for an"
-    " object that does not exist",
+    "AccessDenied": "check the credentials: they need s3:GetObject and s3:ListBucket; without the latter S3 also answers"
+    " so for an object that does not exist",
     "ExpiredToken": "the session token is too old",
     "InvalidAccessKeyId": "the store does not know the access key",
     "InvalidObjectState": "the object lies in an archive: restore it",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
     "SignatureDoesNotMatch": "the secret key is wrong, or a proxy changes requests",
 }
-OTHERWISE = "check credentials and permissions"
+OTHERWISE = "check the credentials and what they may do"
 LONGEST_MESSAGE = 300
 
 

@@ -33,7 +33,7 @@ def list_page(body: bytes, where: str, *, version: str) -> ListPage:
         entries = _entries(root, namespace, encoded)
         token = _next_token(root, namespace, encoded, entries, version)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UnavailableError(f"{where}: the store answered with something that is no listing") from error
+        raise UnavailableError(f"{where}: the answer is no listing") from error
     return ListPage(
         entries=[entry for entry in entries if entry.size is None or not entry.key.endswith("/")], token=token
     )

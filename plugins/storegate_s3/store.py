@@ -56,9 +56,9 @@ class S3Store:
         """See `storegate.ObjectStore.head`."""
         headers = self._client.send("HEAD", key, headers=self._read_headers).headers
         size, date = headers.get("Content-Length", ""), parsedate_tz(headers.get("Last-Modified", ""))
-        if not size.isdecimal():
-            raise UnavailableError(f"{key!r} in S3 bucket {self.name!r}: the store does not tell the size")
-        return ObjectInfo(key=key, size=int(size), modified=mktime_tz(date) * 1000 if date is not None else None)
+        if not size.isdecimal() or date is None:
+            raise UnavailableError(f"{key!r} in S3 bucket {self.name!r}: the answer does not tell size and time")
+        return ObjectInfo(key=key, size=int(size), modified=mktime_tz(date) * 1000)
 
     def get(self, key: str) -> bytes:
         """See `storegate.ObjectStore.get`."""

@@ -119,7 +119,10 @@ def test_the_key_of_sse_c_goes_with_every_request_but_listings(
 ) -> None:
     (tmp_path / "key").write_bytes(KEY)
     server = tls_server()
-    server.script = lambda asked: Answer(body=b"<ListBucketResult></ListBucketResult>" if asked.query else DATA)
+    time = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    server.script = lambda asked: Answer(
+        body=b"<ListBucketResult></ListBucketResult>" if asked.query else DATA, headers=time
+    )
     store = store_at(
         open_s3,
         server.address,
