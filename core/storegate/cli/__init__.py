@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-LEAVING_SECONDS = 3.0
+LEAVING_SECONDS = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
