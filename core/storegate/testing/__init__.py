@@ -1,7 +1,8 @@
 """The kit for tests of storegate and of its plugins: a block writer, a slow and obvious reader, faulty object stores.
 
 It needs `storegate[testing]`. Blocks are written with `write_block` and its siblings; `read_block` and `obvious_series`
-say what must come back; `storegate.testing.faults` wraps object stores, `storegate.testing.strategies` makes random
+say what must come back; `storegate.testing.faults` wraps object stores, `storegate.testing.flaky_proxy` harms
+connections, `storegate.testing.object_store_suite` holds tests to inherit, `storegate.testing.strategies` makes random
 input.
 """
 
