@@ -74,8 +74,8 @@ class CachingBucketRef(ComponentRef):
     def _no_groupcache(cls, value: str) -> str:
         if value.casefold() == "groupcache":
             raise ValueError(
-                "GROUPCACHE is not supported: take MEMCACHED or REDIS to share a cache between gateways, IN-MEMORY for "
-                "one in each"
+                "the cache GROUPCACHE is not supported: take MEMCACHED or REDIS to share one between gateways, "
+                "IN-MEMORY for one in each"
             )
         return value
 

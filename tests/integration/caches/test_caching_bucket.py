@@ -42,12 +42,25 @@ def fill(bucket: Path | MemoryStore, value: float = 1.0, blocks: int = 3) -> Non
         write_block(bucket, series, external_labels={"region": "eu"}, seed=n)
 
 
-@pytest.fixture
-def bucket(tmp_path: Path) -> Path:
-    folder = tmp_path / "bucket"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bucket")
     fill(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def plain(start_store: StartStore, bucket: Path) -> Iterator[Any]:
+    """The command without a caching bucket."""
+    with start_store(bucket) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def cached(start_store: StartStore, bucket: Path) -> Iterator[Any]:
+    """The command with one."""
+    with start_store(bucket, [IN_MEMORY]) as store:
+        yield store
 
 
 def series(store: Any) -> list[bytes]:
@@ -63,34 +76,33 @@ def requests(store: Any, operation: str = r"\w+") -> float:
     return sum(map(float, re.findall(rf'^{OBJSTORE}{{[^}}]*operation="{operation}"}} (\S+)$', text, re.MULTILINE)))
 
 
-def test_a_query_that_is_repeated_makes_no_request(start_store: StartStore, bucket: Path) -> None:
-    with start_store(bucket, [IN_MEMORY]) as store:
-        first = series(store)
-        before = requests(store)
-        assert series(store) == first
-        assert requests(store) == before
+def test_a_query_that_is_repeated_makes_no_request(cached: Any) -> None:
+    first = series(cached)
+    before = requests(cached)
+    assert series(cached) == first
+    assert requests(cached) == before
     assert len(first) == 20
 
 
-def test_without_the_caching_bucket_it_makes_requests(start_store: StartStore, bucket: Path) -> None:
-    with start_store(bucket) as store:
-        first = series(store)
-        before = requests(store)
-        assert series(store) == first
-        assert requests(store) > before
+def test_without_the_caching_bucket_it_makes_requests(plain: Any) -> None:
+    first = series(plain)
+    before = requests(plain)
+    assert series(plain) == first
+    assert requests(plain) > before
 
 
-@pytest.mark.parametrize("strategy", ["recursive", "concurrent"])
-def test_answers_are_those_without_a_cache(start_store: StartStore, bucket: Path, strategy: str) -> None:
-    flag = f"--block-discovery-strategy={strategy}"
-    with start_store(bucket, [flag]) as plain, start_store(bucket, [flag, IN_MEMORY]) as cached:
-        assert series(plain) == series(cached) == series(cached)
+def test_answers_are_those_without_a_cache(plain: Any, cached: Any) -> None:
+    assert series(plain) == series(cached) == series(cached)
 
 
-def test_its_metrics_are_those_that_dashboards_ask_for(start_store: StartStore, bucket: Path) -> None:
-    with start_store(bucket, [IN_MEMORY]) as store:
-        series(store)
-        text = store.get("/metrics")[1].decode()
+def test_answers_do_not_depend_on_how_blocks_are_found(start_store: StartStore, bucket: Path, plain: Any) -> None:
+    with start_store(bucket, ["--block-discovery-strategy=concurrent", IN_MEMORY]) as store:
+        assert series(plain) == series(store) == series(store)
+
+
+def test_its_metrics_are_those_that_dashboards_ask_for(cached: Any) -> None:
+    series(cached)
+    text = cached.get("/metrics")[1].decode()
     for sample in (
         'thanos_store_bucket_cache_operation_requests_total{config="chunks",operation="get_range"}',
         'thanos_store_bucket_cache_operation_hits_total{config="meta.jsons",operation="get"}',
@@ -126,7 +138,7 @@ def test_groupcache_is_refused_with_what_to_take_instead(
     storegate_command: list[str], bucket: Path, tmp_path: Path
 ) -> None:
     (line,) = refusal(storegate_command, bucket, tmp_path, "{type: GROUPCACHE, config: {self_url: 'http://x'}}")
-    assert "--store.caching-bucket.config: type: GROUPCACHE is not supported: take MEMCACHED or REDIS" in line
+    assert "--store.caching-bucket.config: type: the cache GROUPCACHE is not supported: take MEMCACHED or REDIS" in line
 
 
 def test_an_unknown_key_is_refused_with_its_name(storegate_command: list[str], bucket: Path, tmp_path: Path) -> None:
@@ -134,103 +146,114 @@ def test_an_unknown_key_is_refused_with_its_name(storegate_command: list[str], b
     assert "chunk_subrange_sise: unknown key, did you mean 'chunk_subrange_size'?" in line
 
 
-# --- one server for several gateways ---
-
-
-def through(memcached: ServerProcess) -> list[str]:
-    server = f"{{type: MEMCACHED, config: {{addresses: ['{memcached.address}'], timeout: 10s}}}}"
-    return [f"--store.caching-bucket.config={server}", f"--index-cache.config={server}"]
-
-
-def written(store: Any) -> None:
-    """Until the cache has stored what it was given."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if "storegate_cache_queued_items" in (text := store.get("/metrics")[1].decode()):
-            queued = re.findall(r"^storegate_cache_queued_items{[^}]*} (\S+)$", text, re.MULTILINE)
-            if not any(map(float, queued)):
-                return
-        time.sleep(0.05)
-    raise AssertionError("the cache still has values to write")
-
-
-def test_a_second_gateway_over_the_same_bucket_uses_what_the_first_fetched(
-    start_store: StartStore, bucket: Path, memcached: ServerProcess
-) -> None:
-    with start_store(bucket, through(memcached)) as first:
-        answer = series(first)
-        written(first)
-        with start_store(bucket, through(memcached)) as second:
-            before = requests(second, "get_range")
-            assert series(second) == answer
-            assert requests(second, "get_range") == before
-
-
-def test_gateways_over_different_buckets_can_share_a_server(
-    start_store: StartStore, tmp_path: Path, memcached: ServerProcess
-) -> None:
-    buckets = [tmp_path / "one", tmp_path / "two"]
-    for value, folder in enumerate(buckets):
-        folder.mkdir()
-        fill(folder, value=value + 1.0)  # the same ULIDs, labels and sizes
-    answers = []
-    for folder in buckets:
-        with start_store(folder) as plain:
-            answers.append(series(plain))
-    assert answers[0] != answers[1]
-    with start_store(buckets[0], through(memcached)) as first, start_store(buckets[1], through(memcached)) as second:
-        for _ in range(2):
-            assert [series(first), series(second)] == answers
-            written(first)
-            written(second)
-
-
-# --- one flight ---
+# --- gateways in this process ---
 
 
 @contextmanager
-def gateway(store: Any, **settings: Any) -> Iterator[Gateway]:
-    """A gateway without front ends over a store of the test's own."""
-    real = PluginManager.load(allow=["storegate"])
-
-    def get(kind: str, name: str, **where: str) -> Any:
-        return SimpleNamespace(provider=SimpleNamespace(name=name)) if kind == "object_store" else real.get(kind, name)
-
-    def create(kind: str, ref: Any, context: Any = None, *, where: str = "") -> Any:
-        return store if kind == "object_store" else real.create(kind, ref, context, where=where)
-
-    plugins: Any = SimpleNamespace(get=get, create=create)
-    given = {
-        "object_store": {"type": "TEST"},
-        "cache_index_header": False,
-        "frontends": [],
-        "limits": {"concurrency": 0},
-    }
+def gateway(store: Any = None, **settings: Any) -> Iterator[Gateway]:
+    """A gateway without front ends, over a store of the test's own if one is given."""
+    plugins: Any = PluginManager.load(allow=["storegate"])
+    if store is not None:
+        settings["object_store"] = {"type": "TEST"}
+        plugins = OwnStore(plugins, store)
+    given = {"cache_index_header": False, "frontends": [], "limits": {"concurrency": 0}}
     made = Gateway(Settings.model_validate(given | settings), plugins)
     made.start()
     yield made
     made.stop(0.0)
 
 
+class OwnStore:
+    """The real plugins, but for the object store."""
+
+    def __init__(self, real: PluginManager, store: Any) -> None:
+        self._real = real
+        self._store = store
+
+    def get(self, kind: str, name: str, **where: str) -> Any:
+        own = SimpleNamespace(provider=SimpleNamespace(name=name))
+        return own if kind == "object_store" else self._real.get(kind, name, **where)
+
+    def create(self, kind: str, ref: Any, context: Any = None, *, where: str = "") -> Any:
+        return self._store if kind == "object_store" else self._real.create(kind, ref, context, where=where)
+
+
+def ask(made: Gateway) -> bytes:
+    matchers = (LabelMatcher(MatchType.EQ, "job", "a"),)
+    stream = made.series(SeriesRequest(min_time=BASE, max_time=BASE + 10 * HOUR, matchers=matchers), Call())
+    try:
+        return b"".join(frame for frames in stream for frame in frames)
+    finally:
+        stream.close()
+
+
+def through(memcached: ServerProcess) -> dict[str, Any]:
+    """Both caches on one server."""
+    server = {"type": "MEMCACHED", "config": {"addresses": [memcached.address], "timeout": "10s"}}
+    return {"caching_bucket": server, "index_cache": server}
+
+
+def written(*gateways: Gateway) -> None:
+    """Wait until the caches have stored what they were given."""
+    for made in gateways:
+        for cache in (made._cache.cache, made._store._cache):  # type: ignore[attr-defined]
+            assert cache.flush(20)
+
+
+def test_a_second_gateway_over_the_same_bucket_uses_what_the_first_fetched(memcached: ServerProcess) -> None:
+    inner = MemoryStore(name=f"shared-{time.time_ns()}")
+    fill(inner)
+    with gateway(inner, **through(memcached)) as first:
+        answer = ask(first)
+        written(first)
+    store = CountingStore(inner)
+    with gateway(store, **through(memcached)) as second:
+        store.reset()
+        assert ask(second) == answer
+        assert store.count() == 0
+
+
+def test_gateways_over_different_buckets_can_share_a_server(tmp_path: Path, memcached: ServerProcess) -> None:
+    stores = [{"type": "FILESYSTEM", "config": {"directory": str(tmp_path / name)}} for name in ("one", "two")]
+    answers = []
+    for value, store in enumerate(stores):
+        folder = Path(store["config"]["directory"])  # type: ignore[index]
+        folder.mkdir()
+        fill(folder, value=value + 1.0)  # the same ULIDs, labels and sizes
+        with gateway(object_store=store) as made:
+            answers.append(ask(made))
+    assert answers[0] != answers[1]
+    with (
+        gateway(object_store=stores[0], **through(memcached)) as first,
+        gateway(object_store=stores[1], **through(memcached)) as second,
+    ):
+        for _ in range(2):
+            assert [ask(first), ask(second)] == answers
+            written(first, second)
+
+
+def test_prefixes_of_one_bucket_can_share_a_server(tmp_path: Path, memcached: ServerProcess) -> None:
+    config = {"directory": str(tmp_path)}
+    stores = [{"type": "FILESYSTEM", "config": config, "prefix": prefix} for prefix in ("one", "two")]
+    for value, prefix in enumerate(("one", "two")):
+        (tmp_path / prefix).mkdir()
+        fill(tmp_path / prefix, value=value + 1.0)
+    with (
+        gateway(object_store=stores[0], **through(memcached)) as first,
+        gateway(object_store=stores[1], **through(memcached)) as second,
+    ):
+        one = ask(first)
+        written(first)
+        assert ask(second) != one
+
+
 def test_a_hundred_equal_queries_fetch_everything_once() -> None:
     inner = MemoryStore()
     fill(inner)
     store = CountingStore(SlowStore(inner, latency=0.05))
-    request = SeriesRequest(
-        min_time=BASE, max_time=BASE + 10 * HOUR, matchers=(LabelMatcher(MatchType.EQ, "job", "a"),), batch_size=64
-    )
-
     with gateway(store, caching_bucket={"type": "IN-MEMORY"}) as made, ThreadPoolExecutor(100) as pool:
         store.reset()
-
-        def ask() -> bytes:
-            stream = made.series(request, Call())
-            try:
-                return b"".join(frame for frames in stream for frame in frames)
-            finally:
-                stream.close()
-
-        answers = [one.result(60) for one in [pool.submit(ask) for _ in range(100)]]
+        answers = [one.result(60) for one in [pool.submit(ask, made) for _ in range(100)]]
         ranges = store.requests("get_range")
     assert len(set(answers)) == 1
     assert len(answers[0]) > 1000
