@@ -37,7 +37,11 @@ class ServerProcess:
         """Begin, and wait until it serves."""
         with (self.folder / "output.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.folder)
-        wait_for(self.serves, START_SECONDS, f"{self._command[0]} does not serve: see {self.folder}")
+        try:
+            wait_for(self.serves, START_SECONDS, f"{self._command[0]} does not serve: see {self.folder}")
+        except BaseException:
+            self.kill()
+            raise
 
     def serves(self) -> bool:
         """Whether it accepts connections; an error when it ended."""
