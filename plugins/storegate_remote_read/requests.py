@@ -9,7 +9,7 @@ import cramjam
 from google.protobuf.message import DecodeError
 
 from storegate.errors import InvalidRequestError
-from storegate.query.request import Aggregate, LabelMatcher, SeriesRequest
+from storegate.query.request import Aggregate, LabelMatcher, MatchType, SeriesRequest
 from storegate_proto.prompb import remote_pb2
 from storegate_remote_read.aggregates import aggregates_for
 
@@ -17,6 +17,9 @@ ONLY_LABELS = "series"
 """The hint `func` of a client that looks at no sample."""
 BATCH_OF_A_STEP = -1
 """The engine gives one frame for each of its steps: few large ones, and each of bounded size."""
+METRIC_NAME = "__name__"
+ANY_NAME = LabelMatcher(MatchType.RE, METRIC_NAME, ".*")
+"""Costs nothing, and is there for the StoreAPI's sake: matchers of external labels alone select no series there."""
 
 
 class ResponseType(IntEnum):
@@ -71,10 +74,13 @@ def _response_type(message: remote_pb2.ReadRequest) -> ResponseType:
 
 def _query(query: remote_pb2.Query, max_resolution: int, replica_labels: tuple[str, ...]) -> SeriesRequest:
     aggregates = aggregates_for(query.hints.func) if max_resolution else (Aggregate.RAW,)
+    matchers = tuple(LabelMatcher(m.type, m.name, m.value) for m in query.matchers)
+    if matchers and all(matcher.name != METRIC_NAME for matcher in matchers):
+        matchers += (ANY_NAME,)
     return SeriesRequest(
         min_time=query.start_timestamp_ms,
         max_time=query.end_timestamp_ms,
-        matchers=tuple(LabelMatcher(m.type, m.name, m.value) for m in query.matchers),
+        matchers=matchers,
         max_resolution=max_resolution,
         aggregates=aggregates,
         skip_chunks=query.hints.func == ONLY_LABELS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 INSTANT = (
     # selectors
     'up{cluster="eu"}',
+    '{cluster="eu",job="web"}',
+    '{cluster="us"} == 1',
     'http_requests_total{code=~"4..|5..",instance!="web-1:80"}',
     'http_requests_total{code!~"2.."}',
     '{__name__=~"http_request_duration_seconds_(sum|count)"}',

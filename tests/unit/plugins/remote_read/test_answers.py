@@ -197,6 +197,14 @@ def test_stale_markers_keep_their_bits(tmp_path):
     assert comparable(found) == comparable([(1, 1.0), (2, STALE)])
 
 
+def test_external_labels_alone_select_series(tmp_path):
+    """The StoreAPI gives nothing here, and a PromQL query such as `{zone="z"}` wants everything."""
+    write_block(tmp_path, [(up(1), floats(0, 3)), ({"job": "nameless"}, floats(0, 3))], external_labels={"zone": "z"})
+    with serving(tmp_path) as gateway:
+        found = [[len(result) for result in samples(gateway, [query(0, 9, (0, "zone", value))])] for value in "zy"]
+    assert found == [[2], [0]]
+
+
 def test_queries_are_answered_in_their_order(tmp_path):
     write_block(tmp_path, [(up(n), floats(0, 3)) for n in range(3)])
     asked = [query(0, 10**9, (0, "n", "2")), query(0, 10**9, (0, "n", "none")), query(0, 10**9, UP)]

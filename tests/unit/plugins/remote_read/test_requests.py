@@ -39,7 +39,7 @@ def read(body, **options):
 def test_a_query_becomes_a_request_of_the_engine():
     (found,) = read(BODY, replica_labels=("replica",)).queries
     assert (found.min_time, found.max_time) == (5, 9)
-    assert found.matchers == (LabelMatcher(2, "job", "a|b"),)
+    assert found.matchers == (LabelMatcher(2, "job", "a|b"), LabelMatcher(2, "__name__", ".*"))
     assert found.without_replica_labels == ("replica",)
     assert not found.skip_chunks
 
