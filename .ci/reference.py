@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from storegate.cache.guard import guarded
@@ -149,7 +149,7 @@ def kind_of_annotation(annotation: Any) -> str:
         return "list of " + {"section": "sections", "reference to a plugin": "references to plugins"}.get(item, item)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "reference to a plugin" if annotation.__name__.endswith("Ref") else "section"
-    names = {str: "text", int: "whole number", float: "number", bool: "boolean", Path: "path"}
+    names = {str: "text", SecretStr: "secret text", int: "whole number", float: "number", bool: "boolean", Path: "path"}
     return names.get(annotation, "mapping" if origin is dict else "any")
 
 
@@ -162,8 +162,10 @@ def default_of(field: FieldInfo) -> str:
         return f"`{duration_text(value)}`"
     if kind == "byte size" and value is not None:
         return f"`{bytes_text(value)}`"
+    if isinstance(value, SecretStr):
+        return "empty"
     if isinstance(value, BaseModel):
-        return f"`{{type: {value.type}}}`" if hasattr(value, "type") else "see below"
+        return f"`{{type: {value.type}}}`" if getattr(value, "type", "") else "see below"
     if isinstance(value, tuple | list):
         return f"`[{', '.join(str(getattr(item, 'type', item)) for item in value)}]`"
     if isinstance(value, Path):
