@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from storegate import DeniedError, ListPage, ObjectInfo, PluginContext
 from storegate.http.answers import BodyError
 from storegate.http.pool import quiet
+from storegate_azure.account import Account
 from storegate_azure.config import AzureConfig
 from storegate_azure.connection import Connection
 from storegate_azure.errors import ContainerMissing, translated
@@ -28,6 +29,7 @@ class AzureStore:
 
     def __init__(self, config: AzureConfig, connection: Connection) -> None:
         self.name = config.container
+        self.identity = f"{Account.of(config).url}/{config.container}"
         self.max_retries = config.attempts
         self._creates = config.storage_create_container
         self._connection = connection
