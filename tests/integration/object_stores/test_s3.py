@@ -10,11 +10,12 @@ import pytest
 import structlog
 import urllib3
 from prometheus_client import CollectorRegistry
-from servers.s3 import PAGE, S3Server
+from servers.s3 import PAGE, SECRET_KEY, S3Server
 
 from storegate import ConfigurationError, DeniedError
 from storegate.config.settings import ObjectStoreRef
 from storegate.objstore.opening import wrapped
+from storegate.testing import write_block
 from storegate.testing.object_store_suite import ObjectStoreSuite
 from storegate.testing.object_store_suite.fixtures import random_bytes
 from storegate.testing.object_store_suite.lists import ListTests
@@ -152,6 +153,20 @@ def test_virtual_hosts_are_served_through_a_proxy(
     assert store.get_range("01H/index", 3, 4) == b"3456"
     assert [entry.key for entry in store.list("01H/")] == ["01H/index"]
     assert s3_server.client.get_object(Bucket=bucket, Key="01H/index")["Body"].read() == b"0123456789"
+
+
+def test_the_command_serves_a_bucket_and_shows_no_secret(
+    s3_server: S3Server, open_s3: Any, bucket: str, start_store: Any
+) -> None:
+    config = s3_server.config(bucket, session_token="token-hidden", trace={"enable": True})
+    write_block(open_s3(**config), [({"__name__": "up"}, [(1000, 1.0)])])
+    with start_store(json.dumps({"type": "S3", "config": config}), ["--log.level=debug"]) as running:
+        pages = [running.get(path)[1].decode() for path in ("/metrics", "/api/v1/status/flags")]
+        logged = running.logged()
+    assert "thanos_bucket_store_blocks_loaded 1.0" in pages[0]
+    assert "s3 request" in logged
+    shown = "".join((logged, *pages))
+    assert [secret for secret in (SECRET_KEY, "token-hidden", "Signature=") if secret in shown] == []
 
 
 # --- keys that the server checks ---
