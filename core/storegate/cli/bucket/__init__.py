@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from storegate.cli.bucket.inspect import inspect
-from storegate.cli.bucket.ls import ls
-from storegate.cli.bucket.verify import verify
+from storegate.cli.bucket import inspect, ls, verify
 
 
 @click.group()
@@ -14,5 +12,5 @@ def bucket() -> None:
     """List, inspect and verify the blocks of a bucket. Nothing is written to it."""
 
 
-for command in (ls, inspect, verify):
-    bucket.add_command(command)
+for module in (ls, inspect, verify):
+    bucket.add_command(module.command)

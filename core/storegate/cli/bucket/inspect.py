@@ -103,7 +103,7 @@ def _inspect(**values: Any) -> int:
     return 0
 
 
-inspect = FlagCommand(
+command = FlagCommand(
     "inspect",
     callback=_inspect,
     help=_inspect.__doc__,

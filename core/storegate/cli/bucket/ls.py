@@ -80,7 +80,7 @@ def _ls(**values: Any) -> int:
     return 0
 
 
-ls = FlagCommand(
+command = FlagCommand(
     "ls",
     callback=_ls,
     help=_ls.__doc__,

@@ -80,7 +80,7 @@ def selection_options() -> list[click.Parameter]:
             SHOW,
             f"Blocks in this state ({', '.join(State)}); repeatable.",
             multiple=True,
-            type=click.Choice([*State]),
+            type=click.Choice([state.value for state in State]),
             metavar="STATE",
         ),
     ]

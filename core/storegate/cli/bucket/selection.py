@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 TYPES = {"=": MatchType.EQ, "!=": MatchType.NEQ, "=~": MatchType.RE, "!~": MatchType.NRE}
 _NAME = r"""[a-zA-Z_][a-zA-Z0-9_.:]*|"(?:[^"\\]|\\.)*\""""
-_ONE = re.compile(rf"""\s*({_NAME})\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^",{{}}\s]+)\s*(?:,|$)""")
+_ONE = re.compile(rf"""\s*({_NAME})\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"=~!,{{}}\s][^",{{}}\s]*)\s*(?:,|$)""")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

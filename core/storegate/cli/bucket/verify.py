@@ -46,7 +46,7 @@ def _verify(**values: Any) -> int:
     return 0 if all(map(is_sound, outcomes.values())) else 1
 
 
-verify = FlagCommand(
+command = FlagCommand(
     "verify",
     callback=_verify,
     help=_verify.__doc__,
