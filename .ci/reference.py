@@ -72,7 +72,10 @@ def registry_of_a_gateway(folder: Path) -> CollectorRegistry:
     """Front ends register some metrics when they start, so the gateway is started and stopped."""
     bucket = folder / "bucket"
     bucket.mkdir()
-    frontends = [{"type": name, "config": {"address": "127.0.0.1:0"}} for name in ("grpc", "http")]
+    frontends: list[dict[str, Any]] = [
+        {"type": name, "config": {"address": "127.0.0.1:0"}} for name in ("grpc", "http")
+    ]
+    frontends.append({"type": "remote-read"})
     store = {"type": "FILESYSTEM", "config": {"directory": str(bucket)}}
     given = {"object_store": store, "data_dir": folder / "data", "frontends": frontends}
     plugins = PluginManager.load(allow=["storegate"])
