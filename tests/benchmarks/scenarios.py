@@ -18,6 +18,7 @@ from servers import Process, floor, gateway
 
 MS = 1000.0
 MIB = 1 << 20
+CACHING_BUCKET = "--store.caching-bucket.config={type: IN-MEMORY}"
 KINDS = ("sync", "aio")
 """The floor is whichever of grpcio's two servers is faster in a scenario."""
 
@@ -232,6 +233,10 @@ def many(folder: Path, work: Path, size: Size) -> list[Row]:
     with Bench(bucket, work / "many", size).running({}) as bench:
         again = bench.gateway.bucket_use()
         rows.append(_per_block("restart with its data: requests beside the listing, per block", 0, again, size))
+    with Bench(bucket, work / "many", size, (CACHING_BUCKET,)).running({}) as bench:
+        bench.client.time(one)
+        text = f"one series out of {size.blocks} blocks, warm, with the caching bucket: requests per block"
+        rows.append(_requests(bench, text, 0, one, size))
     with Bench(bucket, work / "many", size).running({"hundred": hundred}) as bench:
         text = f"{_count(bench, hundred)} series x {size.blocks} blocks, warm"
         rows.append(bench.measure(text, 3, "hundred", hundred))

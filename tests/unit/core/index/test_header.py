@@ -200,3 +200,25 @@ def test_lists_of_version_1_may_lie_in_any_order():
 def test_version_2_refuses_lists_in_another_order():
     with pytest.raises(CorruptError, match=r"do not ascend|not in ascending order"):
         IndexHeader.from_bytes(index_with_table([(b"", b"", 52), (b"a", b"y", 40)], 2))
+
+
+def test_the_same_index_has_the_same_identity(version):
+    assert IndexHeader.from_bytes(HEADERS[version]).identity == IndexHeader.from_bytes(HEADERS[version]).identity
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        SERIES[:-1],
+        [*SERIES[:-1], IndexSeries(((b"__name__", b"up"), (b"i", b"i069"), (b"job", b"apj")), [])],
+    ],
+    ids=["one less", "another label"],
+)
+def test_another_index_has_another_identity(version, series):
+    other = header_of(build_index(series, version=version))
+    assert IndexHeader.from_bytes(other).identity != IndexHeader.from_bytes(HEADERS[version]).identity
+
+
+def test_an_index_that_was_written_again_has_another_identity(version):
+    found = {IndexHeader.from_bytes(HEADERS[version], modified=time).identity for time in (None, 1, 2)}
+    assert len(found) == 3
