@@ -61,6 +61,13 @@ def test_opening_sends_nothing(server: ScriptedServer, open_store: Callable[...,
     assert server.asked == []
 
 
+def test_the_core_learns_how_often_to_try_and_what_tells_the_bucket_from_others(
+    server: ScriptedServer, open_store: Callable[..., S3Store]
+) -> None:
+    store = open_store(max_retries=3)
+    assert (store.name, store.max_retries, store.identity) == ("bucket", 3, f"{server.address}/bucket")
+
+
 def test_requests_are_signed_for_the_region(server: ScriptedServer, open_store: Callable[..., S3Store]) -> None:
     open_store().get("k")
     scope = server.asked[0].headers["authorization"].partition("Credential=")[2].partition(",")[0]
