@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
@@ -48,6 +48,7 @@ from storegate.query.request import (
     StoreInfo,
     TSDBInfo,
 )
+from storegate.query.running import RunningQuery
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
 from storegate.types import FrontEnd, LearnsFromReads, ObjectStore
@@ -128,6 +129,14 @@ class Gateway:
     def label_values(self, request: LabelValuesRequest, call: Call) -> LabelsAnswer:
         """Blocks until the answer is complete."""
         return label_values(self._shared, request, call)
+
+    def running(self) -> Sequence[RunningQuery]:
+        """The queries that run or wait now, the oldest first."""
+        return self._shared.running.list()
+
+    def cancel(self, query: int) -> bool:
+        """End a running query as if its client had gone; False when there is none with this id (any more)."""
+        return self._shared.running.cancel(query)
 
     def info(self) -> StoreInfo:
         """What is served now, with the time range cut by the settings (StoreAPI 11)."""

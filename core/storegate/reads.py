@@ -264,9 +264,9 @@ class Reader:
 
     def _checked_one(self, call: Call, read: Read) -> None:
         call.check()
-        self._one(read)
+        self._one(call, read)
 
-    def _one(self, read: Read) -> None:
+    def _one(self, call: Call, read: Read) -> None:
         started = time.perf_counter()
         try:
             read.perform(self._read_into)
@@ -277,6 +277,8 @@ class Reader:
             raise
         if read.measured:
             spent = time.perf_counter() - started
+            if call.costs is not None:
+                call.costs.read_done(read.key.partition("/")[0], read.got, spent)
             if self._learner is not None:
                 self._learner.read_done(read.got, spent)
             more = max(spent - read.got / self.COPY_BYTES_PER_SECOND, 0.0) - self._seconds

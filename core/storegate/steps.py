@@ -130,9 +130,12 @@ class Fetcher:
         if self._cache is None or not lookups:
             return {}
         started = time.perf_counter()
-        found = self._cache.get_many([key for lookup in lookups for key in lookup.keys])
+        keys = [key for lookup in lookups for key in lookup.keys]
+        found = self._cache.get_many(keys)
         seconds = time.perf_counter() - started
         self.reader.looked_up(seconds)
+        if self.call.costs is not None:
+            self.call.costs.looked_up(len(keys), len(found))
         for timer in {lookup.timer for lookup in lookups}:
             if timer is not None:
                 timer.observe(seconds)

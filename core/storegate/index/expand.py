@@ -89,7 +89,7 @@ def _look_up_expanded(key: str, access: Access) -> Work[dict[None, Expanded]]:
 def _expand(
     ulid: str, key: str, header: IndexHeader, matchers: Sequence[Matcher], access: Access, series_size: int
 ) -> Work[Expanded]:
-    groups = posting_groups(header, matchers)
+    groups = posting_groups(header, matchers, access.stats.costs)
     if groups is None:
         return Expanded(NO_REFS)
     lazy: tuple[Matcher, ...] = ()

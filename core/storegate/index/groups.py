@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from storegate.index.header import IndexHeader, Values
 from storegate.index.matchers import Matcher
+from storegate.query.costs import QueryCosts
 from storegate.query.request import MatchType
 
 Lists = NDArray[np.int64]
@@ -44,11 +46,19 @@ class Group:
         return int((self.lists[:, 1] - self.lists[:, 0] - 4).sum()) // 4
 
 
-def posting_groups(header: IndexHeader, matchers: Sequence[Matcher]) -> list[Group] | None:
-    """One group per label name, in name order; None when no series can match. Lists that do not exist are left out."""
+def posting_groups(
+    header: IndexHeader, matchers: Sequence[Matcher], costs: QueryCosts | None = None
+) -> list[Group] | None:
+    """One group per label name, in name order; None when no series can match. Lists that do not exist are left out.
+
+    `costs` is told how long matchers took that are run over all values of a label.
+    """
     merged: dict[bytes, Group] = {}
     for matcher in matchers:
+        started = time.perf_counter()
         group = _group(header, matcher)
+        if costs is not None and not matcher.names_values:
+            costs.matched(str(matcher), time.perf_counter() - started)
         if group is not None and group.name in merged:
             group = _both(merged[group.name], group)
         if group is None or group.nothing:

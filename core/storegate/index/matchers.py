@@ -78,8 +78,7 @@ class Matcher:
             self.prefix = literal_prefix(pattern).encode("utf-8", "surrogateescape")
 
     def __str__(self) -> str:
-        value = self.value.decode("utf-8", "replace").replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.name.decode("utf-8", "replace")}{_NAMES[self.type]}"{value}"'
+        return _text(self.name.decode("utf-8", "replace"), _NAMES[self.type], self.value.decode("utf-8", "replace"))
 
     @property
     def key(self) -> tuple[int, bytes, bytes]:
@@ -126,6 +125,17 @@ class Matcher:
     def mask(self, values: Sequence[bytes]) -> NDArray[np.bool_]:
         """Which of these values pass."""
         return np.array([self.matches(value) for value in values], np.bool_)
+
+
+def matcher_text(matcher: LabelMatcher) -> str:
+    """A matcher as PromQL writes it, whatever its type is."""
+    operator = _NAMES.get(matcher.type, f"?{matcher.type}")  # type: ignore[call-overload]
+    return _text(matcher.name, operator, matcher.value)
+
+
+def _text(name: str, operator: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}{operator}"{escaped}"'
 
 
 def _prefix_range(values: Values, prefix: bytes) -> tuple[int, int]:

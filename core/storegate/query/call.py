@@ -6,23 +6,39 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from storegate.errors import CancelledError, DeadlineError
+
+if TYPE_CHECKING:
+    from storegate.query.costs import QueryCosts
 
 
 class Call:
     """One running request. Thread-safe: the front end cancels from its thread, every stage checks from its own.
 
-    `deadline` is on the clock of `time.monotonic()`, in seconds; None waits for ever.
+    `deadline` is on the clock of `time.monotonic()`, in seconds; None waits for ever. `traceparent` is the caller's
+    span, in the form of W3C Trace Context.
     """
 
-    __slots__ = ("_cancelled", "_lock", "_waiting", "deadline", "request_id", "started", "tenant")
+    __slots__ = (
+        "_cancelled", "_lock", "_waiting", "costs", "deadline", "request_id", "started", "tenant", "traceparent",
+    )  # fmt: skip
 
-    def __init__(self, *, tenant: str = "default-tenant", request_id: str = "", deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tenant: str = "default-tenant",
+        request_id: str = "",
+        deadline: float | None = None,
+        traceparent: str = "",
+    ) -> None:
         self.tenant = tenant
         self.request_id = request_id
         self.deadline = deadline
+        self.traceparent = traceparent
         self.started = time.monotonic()
+        self.costs: QueryCosts | None = None  # of the query that the engine runs for it
         self._cancelled = False
         self._lock = threading.Lock()
         self._waiting: list[threading.Event] = []

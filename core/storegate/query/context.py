@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storegate.block.catalog import BlockCatalog
 from storegate.block.observers import Observers
@@ -15,13 +15,15 @@ from storegate.config.settings import Settings
 from storegate.errors import CorruptError, NotFoundError, StoregateError
 from storegate.index.access import Access
 from storegate.index.header import IndexHeader
-from storegate.index.matchers import MatcherCompiler
+from storegate.index.matchers import MatcherCompiler, matcher_text
 from storegate.metrics import Metrics
 from storegate.query.call import Call
 from storegate.query.chunk_pool import ChunkPool
 from storegate.query.headers import HeaderLoads
 from storegate.query.limits import Limits
 from storegate.query.plan import BlockPlan
+from storegate.query.request import LabelMatcher
+from storegate.query.running import RunningQueries
 from storegate.query.stats import QueryStats
 from storegate.reads import Reader
 from storegate.steps import Fetcher
@@ -43,6 +45,7 @@ class Shared:
     compiler: MatcherCompiler
     chunk_pool: ChunkPool
     header_loads: HeaderLoads
+    running: RunningQueries = field(default_factory=RunningQueries)
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -52,8 +55,10 @@ class Query:
     def __init__(self, shared: Shared, call: Call, method: str) -> None:
         self.shared = shared
         self.call = call
+        self.number = 0  # among those that run
         self.tenant = shared.metrics.tenant(call.tenant)
         self.stats = QueryStats(method=method, tenant=call.tenant)
+        self.costs = call.costs = self.stats.costs
         settings = shared.settings
         limits = settings.limits
         self.limits = Limits(limits.series, limits.samples, limits.bytes, self._dropped)
@@ -68,6 +73,14 @@ class Query:
             max_key_series_ratio=settings.query.max_key_series_ratio,
         )
         self.fetcher = Fetcher(shared.reader, shared.cache.cache, call)
+
+    def describe(self, matchers: Iterable[LabelMatcher], min_time: int, max_time: int) -> None:
+        """Put the request on the bill."""
+        costs = self.costs
+        costs.traceparent = self.call.traceparent
+        costs.request_id = self.call.request_id
+        costs.matchers = tuple(matcher_text(matcher) for matcher in matchers)
+        costs.min_time, costs.max_time = min_time, max_time
 
     def _dropped(self, limit: str) -> None:
         self.shared.metrics.queries_dropped_total.labels(limit, self.tenant).inc()

@@ -84,6 +84,7 @@ class _LabelCall:
         label: bytes | None = None,
     ) -> None:
         self._query = Query(shared, call, method)
+        self._query.describe(request.matchers, request.start, request.end)
         self._request = request
         self._matchers = shared.compiler.compile(request.matchers)
         self._passes = block_filter(shared.compiler.compile(request.block_matchers))
@@ -96,6 +97,20 @@ class _LabelCall:
         return Matcher(LabelMatcher(MatchType.NEQ, label.decode(), ""))
 
     def answer(self, from_header: FromHeader, from_series: FromSeries) -> LabelsAnswer:
+        query = self._query
+        query.shared.running.add(query)
+        query.costs.enter("plan")
+        try:
+            return self._answer(from_header, from_series)
+        except BaseException as error:
+            query.stats.error = str(error) or type(error).__name__
+            raise
+        finally:
+            query.costs.enter("")
+            query.shared.running.remove(query)
+            query.shared.observers.query_finished(query.stats)
+
+    def _answer(self, from_header: FromHeader, from_series: FromSeries) -> LabelsAnswer:
         request, query = self._request, self._query
 
         def select(snapshot: CatalogSnapshot) -> list[Selection[Matchers]]:
@@ -108,6 +123,7 @@ class _LabelCall:
             while headers is None:
                 plans = stack.enter_context(held(query.shared.catalog.snapshot, select))
                 headers = query.open_headers(plans, stack)
+            query.costs.enter("series")
             with blamed("", "series"):
                 found = query.fetcher.drive(
                     (plan.block.meta.ulid, self._ask(self._narrowed(plan), header, from_header, from_series))
@@ -116,7 +132,6 @@ class _LabelCall:
         values = sorted(set().union(*found))
         if request.limit > 0:
             values = values[: request.limit]
-        query.shared.observers.query_finished(query.stats)
         return LabelsAnswer(
             values=[value.decode("utf-8", "surrogateescape") for value in values],
             blocks=tuple(plan.block.meta.ulid for plan in plans),

@@ -40,6 +40,8 @@ class SeriesStream:
 
     def __init__(self, shared: Shared, gate: Gate, request: SeriesRequest, call: Call) -> None:
         self._query = Query(shared, call, "Series")
+        self._query.describe(request.matchers, request.min_time, request.max_time)
+        shared.running.add(self._query)
         self._gate = gate
         self._request = request
         self._stack = ExitStack()
@@ -60,8 +62,13 @@ class SeriesStream:
 
     def __next__(self) -> list[bytes]:
         """The next frames, StopIteration after the last. Raises StoregateError; then nothing more follows."""
+        costs = self._query.costs
+        costs.go_on()
         try:
-            return next(self._steps)
+            frames = next(self._steps)
+            if frames:
+                costs.wait_for_client()
+            return frames
         except StopIteration:
             self._leave()
             raise
@@ -76,6 +83,8 @@ class SeriesStream:
             return
         self._closed = True
         self._leave()
+        self._query.costs.enter("")
+        self._query.shared.running.remove(self._query)
         sizes = np.concatenate(self._chunk_sizes) if self._chunk_sizes and not self._request.skip_chunks else None
         shared = self._query.shared
         shared.metrics.observe_series(self.stats, sizes)
@@ -105,6 +114,7 @@ class SeriesStream:
             yield []
             self._gate.enter(query.call)
         self._stack.callback(self._gate.leave)
+        query.costs.enter("plan")
         matchers = query.shared.compiler.compile(request.matchers)
         wanted = self._wanted()
         select = self._selection(matchers, wanted)
@@ -118,12 +128,15 @@ class SeriesStream:
                     yield []
                 opened = query.open_headers(plans, headers)
             self.blocks = tuple(plan.block.meta.ulid for plan in plans)
+            query.costs.enter("postings")
             expanded = self._expand(plans, opened, wanted)
             if self.quick and sum(len(refs) for refs, _ in expanded) > QUICK_SERIES:
                 self.quick = False
                 yield []
+            query.costs.enter("series")
             parts = self._select(plans, opened, expanded, wanted)
         self.stats.blocks_queried = len(plans)
+        query.costs.enter("merge")
         self._merging = time.monotonic()
         self.stats.get_all_seconds = self._merging - started
         if parts:
@@ -208,6 +221,7 @@ class SeriesStream:
             pool=shared.chunk_pool,
             aggregates=sum(1 << aggregate for aggregate in set(request.aggregates) if 0 <= aggregate <= 5),
         )
+        query.costs.enter("chunks")
         with blamed("", "chunks"):
             for frames, last in stream_frames(
                 context, min(request.batch_size, MAX_BATCH), request.limit, self._chunk_sizes

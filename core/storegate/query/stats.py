@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, fields
 
+from storegate.query.costs import QueryCosts
+
 
 @dataclass(slots=True)
 class QueryStats:
@@ -36,6 +38,7 @@ class QueryStats:
     method: str = "Series"
     tenant: str = ""
     error: str = ""
+    costs: QueryCosts = field(default_factory=QueryCosts, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, **amounts: int) -> None:
@@ -54,5 +57,5 @@ class QueryStats:
         )
 
     def as_dict(self) -> dict[str, int | float | str]:
-        """All public fields, for logs and the API."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("_")}
+        """All public fields but `costs`, for logs and the API."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("_") and f.name != "costs"}
