@@ -25,8 +25,8 @@ MEANT = dict.fromkeys(DENIED, 403) | dict.fromkeys(THROTTLED, 429) | dict.fromke
 """The status that a code stands for: S3 gives many with another one, mostly 400."""
 
 HINTS = {
-    "AccessDenied": "check the credentials: they need s3:GetObject and s3:ListBucket; without the latter S3 also answers"
-    " so for an object that does not exist",
+    "AccessDenied": "check the credentials: they need s3:GetObject and s3:ListBucket; without the latter S3 answers"
+    " so for an object that does not exist, too",
     "ExpiredToken": "the session token is too old",
     "InvalidAccessKeyId": "the store does not know the access key",
     "InvalidObjectState": "the object lies in an archive: restore it",
