@@ -77,6 +77,8 @@ class BlockSyncer:
         self.last_error: StoregateError | None = None
         self.last_attempt: int | None = None
         """When the last sync that ended had begun (ms)."""
+        self.loading: Mapping[str, BlockMeta] = {}
+        """The blocks that the running sync loads, by ULID."""
         self._fetcher = fetcher
         self._loader = loader
         self._settings = settings
@@ -188,6 +190,8 @@ class BlockSyncer:
         except BaseException:
             round_.abandon()
             raise
+        finally:
+            self.loading = {}
         self._report(wanted, round_, left)
         if self._data_dir is not None:
             remove_other_blocks(self._data_dir, self.catalog.snapshot().blocks.keys())
@@ -197,6 +201,7 @@ class BlockSyncer:
         """Load what is missing; each block that fails may let others pass the filters, until none fails any more."""
         while True:
             missing = [meta for meta in result.metas.values() if self._is_missing(meta) and not round_.tried(meta.ulid)]
+            self.loading = {meta.ulid: meta for meta in missing}
             if round_.load(missing):
                 return result
             result = self._fetcher.refilter(result, round_.failed.keys())

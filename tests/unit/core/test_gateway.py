@@ -479,6 +479,7 @@ def test_a_block_that_a_filter_leaves_out_names_the_filter(build: Callable[..., 
     house.gateway.start()
     (block,) = house.gateway.blocks()
     assert (block.state, block.reason) == ("filtered", "time-excluded (time-partition)")
+    assert (block.filtered_by, block.meta and block.meta.max_time) == ("time-partition", 2001)
 
 
 def test_one_bad_block_harms_no_other(build: Callable[..., House], bucket: MemoryStore) -> None:
@@ -487,6 +488,35 @@ def test_one_bad_block_harms_no_other(build: Callable[..., House], bucket: Memor
     house = build()
     house.gateway.start()
     assert states(house) == {good: "loaded", bad: "quarantined"}
+
+
+def test_a_block_tells_its_marks_and_its_size(build: Callable[..., House], bucket: MemoryStore) -> None:
+    written = write_block(bucket, UP)
+    house = build()
+    for action in ("DELETION", "NO_COMPACTION"):
+        house.gateway.mark_block(written.ulid, action, "too old")
+    house.gateway.start()
+    (block,) = house.gateway.blocks()
+    assert block.deletion is not None
+    assert (block.state, block.deletion.details, block.no_compact) == ("loaded", "too old", True)
+    assert block.size > sum(written.sizes.values())
+
+
+def test_a_block_that_is_being_loaded_is_seen(build: Callable[..., House], bucket: MemoryStore) -> None:
+    ulid = write_block(bucket, UP).ulid
+    house = build()
+    seen: list[dict[str, str]] = []
+    get = bucket.get_range
+
+    def looking_get(key: str, *arguments: Any) -> Any:
+        if key.endswith("/index"):
+            seen.append(states(house))
+        return get(key, *arguments)
+
+    bucket.get_range = looking_get  # type: ignore[method-assign]
+    house.gateway.start()
+    assert {ulid: "loading"} in seen
+    assert states(house) == {ulid: "loaded"}
 
 
 def test_blocks_come_by_their_ids(build: Callable[..., House], bucket: MemoryStore) -> None:
