@@ -78,6 +78,7 @@ def registry_of_a_gateway(folder: Path) -> CollectorRegistry:
     frontends.append({"type": "remote-read"})
     store = {"type": "FILESYSTEM", "config": {"directory": str(bucket)}}
     given = {"object_store": store, "data_dir": folder / "data", "frontends": frontends}
+    given |= {"caching_bucket": {"type": "IN-MEMORY"}, "query": {"matcher_cache": 1}}
     plugins = PluginManager.load(allow=["storegate"])
     gateway = Gateway(Settings.model_validate(given), plugins)
     plugins.count_in(gateway.registry)
