@@ -225,7 +225,9 @@ class Settings(Model):
     frontends: tuple[ComponentRef, ...] = Field(
         default=tuple(ComponentRef(type=name) for name in DEFAULT_FRONTENDS), description="Servers that answer clients."
     )
-    observers: tuple[ComponentRef, ...] = Field(default=(), description="Listeners for blocks and finished queries.")
+    observers: tuple[ComponentRef, ...] = Field(
+        default=(ComponentRef(type="slow-query-log"),), description="Listeners for blocks and finished queries."
+    )
     plugins: PluginSettings = Field(default=PluginSettings(), description="Which plugins may be imported.")
     time: TimeRange = Field(default=TimeRange(), description="Stretch of time that is served.")
     sync: SyncSettings = Field(default=SyncSettings(), description="How blocks are found and loaded.")
