@@ -19,6 +19,8 @@ MIN_TIME, MAX_TIME, FIELD, ENCODING, POSITION, LENGTH, ENCODED = range(7)
 """Columns of a chunk table (`storegate.kernels.remote`)."""
 XOR = 1
 SAMPLES_PER_CHUNK = 120
+SMALL_CHUNK = 100
+"""Bytes of a frame for each chunk or series; where these are smaller, the frame is read twice."""
 _NOTHING: Int64 = np.empty(0, np.int64)
 
 
@@ -34,12 +36,16 @@ class Frame:
 
 def scan(data: bytes) -> Frame:
     """The tables of a frame."""
-    sizes = remote_kernel.scan_frame(data, np.empty((0, 3), np.int64), np.empty((0, 7), np.int64))
-    if sizes[0] < 0:
+    room = len(data) // SMALL_CHUNK + 64
+    series, chunks = np.empty((room, 3), np.int64), np.empty((room, 7), np.int64)
+    g, m = remote_kernel.scan_frame(data, series, chunks)
+    if g < 0:
         raise CorruptError("the engine gave a frame that holds no series; please report this")
-    series, chunks = np.empty((sizes[0], 3), np.int64), np.empty((sizes[1], 7), np.int64)
-    remote_kernel.scan_frame(data, series, chunks)
-    return Frame(data, series, chunks, np.append(series[:, 2], sizes[1]))
+    if g > room or m > room:
+        series, chunks = np.empty((g, 3), np.int64), np.empty((m, 7), np.int64)
+        remote_kernel.scan_frame(data, series, chunks)
+    series = series[:g]
+    return Frame(data, series, chunks[:m], np.append(series[:, 2], m))
 
 
 @dataclass(slots=True)

@@ -15,8 +15,10 @@ import tempfile
 from pathlib import Path
 
 from buckets import FULL, SMALL
+from remote_read_scenarios import remote_read
 from scenarios import SUITES, Row
 
+SUITES |= {"remote-read": remote_read}
 COLUMNS = ("scenario", "wanted", "ratio", "", "ms", "floor ms", "requests", "MB read", "peak MB", "met")
 
 

@@ -22,5 +22,5 @@ def test_the_small_size_measures_every_scenario(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(out.read_text())
     assert document["size"] == "small"
-    assert len(document["rows"]) == 22
+    assert len(document["rows"]) == 26
     assert all(row["ratio"] >= 0 for row in document["rows"])
