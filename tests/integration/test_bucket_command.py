@@ -221,3 +221,43 @@ class TestTerminal:
         for arguments in (["ls"], ["inspect"], ["verify", "--all"]):
             done = run(demo, *arguments)
             assert (done.stderr, "\x1b" in done.stdout, "\r" in done.stdout) == ("", False, False)
+
+
+class TestObjectStore:
+    """Over a store with requests and retries; the secret goes through a file, as operators have it."""
+
+    @pytest.fixture
+    def place(self, s3_server: Any, corpus: Path, tmp_path: Path) -> str:
+        name = s3_server.new_bucket()
+        for path in (path for path in corpus.rglob("*") if path.is_file()):
+            s3_server.client.put_object(Bucket=name, Key=f"blocks/{path.relative_to(corpus)}", Body=path.read_bytes())
+        file = tmp_path / "bucket.yml"
+        file.write_text(json.dumps({"type": "S3", "prefix": "blocks", "config": s3_server.config(name)}))
+        return f"--objstore.config-file={file}"
+
+    def test_blocks_are_found_and_verified_as_in_a_folder(self, storegate_command: list[str], place: str) -> None:
+        def call(*arguments: str) -> Any:
+            arguments = (*storegate_command, "bucket", arguments[0], place, *arguments[1:], "--json")
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS)
+            assert done.stderr == ""
+            return json.loads(done.stdout)
+
+        states = {row["ulid"]: row["state"] for row in call("ls", "--load")}
+        assert {ulid: state for ulid, state in states.items() if state != "ok"} == OTHER_STATES
+        verified = call("verify", "--all")
+        assert {block["ulid"] for block in verified["blocks"] if not block["sound"]} == set(DAMAGED)
+
+    def test_a_store_that_is_not_there_is_one_line(self, storegate_command: list[str], tmp_path: Path) -> None:
+        config: dict[str, Any] = {"bucket": "b", "endpoint": "127.0.0.1:1", "insecure": True, "max_retries": 1}
+        config |= {"access_key": "a", "secret_key": "hush"}
+        file = tmp_path / "bucket.yml"
+        file.write_text(json.dumps({"type": "S3", "config": config}))
+        done = subprocess.run(
+            [*storegate_command, "bucket", "ls", f"--objstore.config-file={file}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert done.stderr.startswith("storegate: error: ")
+        assert "hush" not in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storegate.block.discovery import INDEX_FILE
-from storegate.block.verify.report import Report
+from storegate.block.verify.report import Code, Report
 from storegate.block.verify.source import Source
 from storegate.errors import CorruptError
 from storegate.index.build import HEADER_PREFIX, check_section
@@ -132,7 +132,7 @@ def _table(data: bytes, toc: TOC, version: int, report: Report) -> PostingsTable
     return table
 
 
-def _section_problem(data: memoryview, at: int, what: str, code: str, moved: int, report: Report) -> bool:
+def _section_problem(data: memoryview, at: int, what: str, code: Code, moved: int, report: Report) -> bool:
     """Whether the frame of the section at `data[at]`, which lies `moved` bytes further in the index, is damaged."""
     try:
         check_section(data, at, "", at, what)

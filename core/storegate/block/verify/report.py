@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+Code = Literal[
+    "chunk", "chunk-order", "chunk-outside", "chunk-overlap", "chunk-range", "chunk-ref", "chunk-samples",
+    "chunk-times", "chunks-lost", "chunks-unlisted", "index-gap", "index-header", "index-size", "index-toc",
+    "index-unread", "mark", "meta", "meta-missing", "object-changed", "object-missing", "object-size",
+    "object-unknown", "padding", "postings", "postings-differ", "postings-missing", "postings-pair",
+    "postings-table", "segment-header", "series", "series-order", "series-unlisted", "statistics", "symbols",
+]  # fmt: skip
+"""Kinds of problems; `docs/how-to/inspect-a-bucket.md` says what each means."""
 
 KEPT = 10
 """Problems of one kind in one object that are kept in detail; the rest is counted."""
@@ -23,7 +31,7 @@ class Problem:
     """
 
     severity: Severity
-    code: str
+    code: Code
     object: str
     message: str
     offset: int = -1
@@ -49,16 +57,16 @@ class Report:
     def __init__(self, limit: int = 0) -> None:
         self.problems: list[Problem] = []
         self._limit = limit
-        self._counts: Counter[tuple[Severity, str, str]] = Counter()
+        self._counts: Counter[tuple[Severity, Code, str]] = Counter()
 
     def error(
-        self, code: str, object: str, message: str, *, offset: int = -1, series: SeriesName | None = None
+        self, code: Code, object: str, message: str, *, offset: int = -1, series: SeriesName | None = None
     ) -> None:
         """Note damage. Raises TooManyProblems at the limit."""
         self._add("error", code, object, message, offset, series)
 
     def warning(
-        self, code: str, object: str, message: str, *, offset: int = -1, series: SeriesName | None = None
+        self, code: Code, object: str, message: str, *, offset: int = -1, series: SeriesName | None = None
     ) -> None:
         """Note what breaks a rule without harm. Raises TooManyProblems at the limit."""
         self._add("warning", code, object, message, offset, series)
@@ -81,7 +89,7 @@ class Report:
         return sum(count for (own, _, _), count in self._counts.items() if own == severity)
 
     def _add(
-        self, severity: Severity, code: str, object: str, message: str, offset: int, series: SeriesName | None
+        self, severity: Severity, code: Code, object: str, message: str, offset: int, series: SeriesName | None
     ) -> None:
         self._counts[severity, code, object] += 1
         if self._counts[severity, code, object] <= KEPT:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from storegate.block.verify.columns import Int64, pieces
 from storegate.block.verify.frames import Frames, NameOf, Wanted
-from storegate.block.verify.report import Report, Severity
+from storegate.block.verify.report import Code, Report, Severity
 from storegate.block.verify.segments import Segment
 from storegate.kernels import explain
 from storegate.kernels.decode import decode_chunks, measure_chunks
@@ -21,7 +21,7 @@ AT_ONCE = 1 << 18
 """Numbers that are decoded at once: times and values, and those of histograms."""
 NOTHING = np.empty(0, np.int64)
 
-Finding = tuple[Severity, str, int, str]
+Finding = tuple[Severity, Code, int, str]
 """Severity, code, number of the sub-chunk, message."""
 
 
