@@ -59,6 +59,8 @@ class Fetcher:
         self.reader = reader
         self.call = call
         self._cache = cache
+        self._landed = threading.Event()
+        """Set when a flight has landed that some block waits for."""
         self._local = cache is None or getattr(cache, "local", False) is True
 
     def quick(self, reads: int) -> bool:
@@ -109,20 +111,20 @@ class Fetcher:
             raise
         else:
             waiting.append((i, block, work, step))
+            if isinstance(step, Wait):
+                for flight in step.flights:
+                    flight.when_landed(self._landed.set)
 
     def _without_held(self, waiting: list[_Entry[T]]) -> tuple[list[_Entry[T]], list[_Entry[T]]]:
         """What can go on now, and what waits for fetches of others. Blocks while nothing can go on."""
         if not any(type(step) is Wait for _, _, _, step in waiting):
             return waiting, []
-        held = [entry for entry in waiting if isinstance(entry[3], Wait) and not entry[3].over]
-        if len(held) == len(waiting):
-            landed = threading.Event()
-            for _, _, _, step in held:
-                for flight in step.flights:  # type: ignore[union-attr]
-                    if not flight.landed:
-                        flight.when_landed(landed.set)
-            self.call.wait(landed)
-            held = [entry for entry in held if not entry[3].over]  # type: ignore[union-attr]
+        while True:
+            self._landed.clear()  # before looking: a flight that lands from here on sets it again
+            held = [entry for entry in waiting if isinstance(entry[3], Wait) and not entry[3].over]
+            if len(held) < len(waiting):
+                break
+            self.call.wait(self._landed)
         numbers = {entry[0] for entry in held}
         return [entry for entry in waiting if entry[0] not in numbers], held
 
