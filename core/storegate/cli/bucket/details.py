@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,10 +15,12 @@ from storegate.cli.bucket.documents import row_document
 from storegate.cli.bucket.phrases import colour_of, mark_note
 from storegate.cli.bucket.rows import BlockRow, State
 from storegate.cli.bucket.tables import wrap
-from storegate.cli.bucket.words import labels, plural, resolution, rfc3339, size, span
+from storegate.cli.bucket.words import exact, labels, plural, resolution, rfc3339, size, span
 from storegate.errors import StoregateError
 from storegate.index.header import IndexHeader, build_index_header
 from storegate.types import BlockMeta, ObjectInfo, ObjectStore
+
+T = TypeVar("T")
 
 TITLE = 12
 """Characters of the first column."""
@@ -122,11 +124,11 @@ def _sections(detail: Detail) -> Iterator[Section]:
     state = row.state if row.state is State.OK else f"{row.state}: {printable(row.reason)}{by}"
     yield "Block", [row.ulid]
     yield "State", [state], colour_of(row.state)
-    yield "Created", [f"{rfc3339(row.created)} ({span(now - row.created)} ago)"]
+    yield "Created", [f"{exact(row.created)} ({span(now - row.created)} ago)"]
     if row.meta is not None:
         yield from _meta_sections(row.meta)
     yield "Marks", [mark_note(kind, mark, now) for kind, mark in sorted(row.marks.items())], "yellow"
-    yield "Objects", _aligned([(path, _bytes(info.size)) for path, info in sorted(detail.objects.items())])
+    yield "Objects", _aligned([(printable(path), _bytes(info.size)) for path, info in sorted(detail.objects.items())])
     yield "Problems", [printable(problem) for problem in row.problems], "red"
     yield from _index_sections(detail)
 
@@ -138,15 +140,15 @@ def _aligned(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _meta_sections(meta: BlockMeta) -> Iterator[Section]:
-    compaction = meta.document.get("compaction") or {}
-    stats = meta.document.get("stats") or {}
-    kinds = {"floats": stats.get("numFloatSamples"), "histograms": stats.get("numHistogramSamples")}
+    compaction, stats = _member(meta.document, "compaction", dict), _member(meta.document, "stats", dict)
+    kinds = {"floats": _member(stats, "numFloatSamples", int), "histograms": _member(stats, "numHistogramSamples", int)}
     by_kind = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+    parents = [_member(parent or {}, "ulid", str) for parent in _member(compaction, "parents", list)]
     yield "Labels", [labels(meta.labels)]
     yield (
         "Time",
         [
-            f"{rfc3339(meta.min_time)} to {rfc3339(meta.max_time)} ({span(meta.max_time - meta.min_time)})",
+            f"{exact(meta.min_time)} to {exact(meta.max_time)} ({span(meta.max_time - meta.min_time)})",
             f"{meta.min_time} to {meta.max_time}",
         ],
     )
@@ -159,12 +161,18 @@ def _meta_sections(meta: BlockMeta) -> Iterator[Section]:
         ],
     )
     if meta.source or meta.upload_time is not None:
-        uploaded = "" if meta.upload_time is None else f" at {rfc3339(meta.upload_time)}"
+        uploaded = "" if meta.upload_time is None else f" at {exact(meta.upload_time)}"
         yield "Uploaded", [f"by {printable(meta.source) or 'an unknown component'}{uploaded}"]
     yield "Compaction", [f"level {meta.level}"]
     yield "  sources", list(meta.sources)
-    yield "  parents", [str(parent.get("ulid")) for parent in compaction.get("parents") or ()]
-    yield "  hints", [printable(str(hint)) for hint in compaction.get("hints") or ()]
+    yield "  parents", [parent for parent in parents if parent]
+    yield "  hints", [printable(str(hint)) for hint in _member(compaction, "hints", list)]
+
+
+def _member(document: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """A member that parsing did not look at; one of another type is as good as none."""
+    value = document.get(name)
+    return value if isinstance(value, kind) else kind()
 
 
 def _index_sections(detail: Detail) -> Iterator[Section]:

@@ -14,7 +14,12 @@ RESOLUTIONS = {0: "raw", 300_000: "5m", 3_600_000: "1h"}
 def minute(time_ms: int) -> str:
     """A time in UTC, to the minute; one that no calendar has is given in ms."""
     text = rfc3339(time_ms)
-    return f"{time_ms} ms" if text is None else text[:16].replace("T", " ")
+    return exact(time_ms) if text is None else text[:16].replace("T", " ")
+
+
+def exact(time_ms: int) -> str:
+    """A time in RFC 3339, or in ms."""
+    return rfc3339(time_ms) or f"{time_ms} ms"
 
 
 def rfc3339(time_ms: int | None) -> str | None:

@@ -349,6 +349,20 @@ class TestInspect:
         assert lines["Index"].startswith("version 2, ")
         assert "            pod       3 values" in out or "pod       3 values" in out
 
+    def test_odd_members_of_meta_json_do_no_harm(self, folder: Folder) -> None:
+        compaction = {"parents": [None, {}], "hints": 7, "level": 2}
+        ulid = folder.write(
+            meta={
+                "compaction": compaction,
+                "stats": {"numFloatSamples": "x"},
+                "minTime": -(2**63),
+                "maxTime": 2**63 - 1,
+            }
+        )
+        code, out, err = folder.run("inspect", ulid)
+        assert (code, err, "-9223372036854775808 ms to 9223372036854775807 ms" in out) == (0, "", True)
+        assert folder.run("ls")[0] == 0
+
     def test_a_broken_index_is_said(self, folder: Folder) -> None:
         ulid = folder.write()
         folder.put(ulid, "index", b"x")
