@@ -34,6 +34,7 @@ from storegate.kernels import ACCELERATED
 from storegate.manager import PluginManager
 from storegate.metrics import Metrics
 from storegate.objstore.opening import open_store
+from storegate.plugin_report import plugin_report
 from storegate.query.call import Call
 from storegate.query.chunk_pool import ChunkPool
 from storegate.query.context import Shared
@@ -51,6 +52,7 @@ from storegate.query.request import (
 from storegate.query.running import RunningQuery
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
+from storegate.safe_mode import settings_in_force, warnings
 from storegate.types import FrontEnd, LearnsFromReads, ObjectStore
 
 READ_THREADS = 64
@@ -70,7 +72,13 @@ class Gateway:
     def __init__(
         self, settings: Settings, plugins: PluginManager | None = None, flags: Mapping[str, Any] | None = None
     ) -> None:
+        self._given = settings
+        self.plugins = plugins or PluginManager.load_for(settings.plugins)
+        settings, changes = settings_in_force(settings, self.plugins)
+        for text in warnings(changes):
+            log.warning(text)
         self.settings = settings
+        """The settings in force: safe mode may have changed those that were given."""
         self.flags = flag_texts(settings, flags)
         """The text of every flag of `storegate store` in force, without secrets."""
         self.log = log
@@ -78,7 +86,6 @@ class Gateway:
         self.metrics = Metrics(self.registry)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.plugins = plugins or PluginManager.load(settings.plugins.disable, settings.plugins.allow)
         self.ready = False
         self.healthy = False
         self._ready_callbacks: list[Callable[[bool], None]] = []
@@ -161,6 +168,10 @@ class Gateway:
     def chosen_blocks(self) -> ChosenBlocks:
         """What the last look at the bucket chose to be served."""
         return chosen_blocks(self._syncer)
+
+    def plugin_report(self) -> dict[str, Any]:
+        """Installed providers, and what is in each place of the pipeline and why, as plain data without secrets."""
+        return plugin_report(self._given, self.plugins)
 
     def mark_block(self, ulid: str, action: str, details: str = "") -> bool:
         """Write a mark (`DELETION` or `NO_COMPACTION`); False when the block has it already. Blocks.

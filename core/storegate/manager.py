@@ -14,14 +14,23 @@ import pluggy
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from storegate.config.settings import ComponentRef
+from storegate.config.settings import ComponentRef, PluginSettings
 from storegate.config.validation import check, suggestion
 from storegate.errors import PluginError, StoregateError
 from storegate.plugin_loading import KINDS, LoadedProvider, describe, load_plugin, new_host
-from storegate.plugin_sources import PluginSource, canonical, find_sources, install_hint, reason_to_skip
+from storegate.plugin_sources import (
+    SAFE_MODE_REASON,
+    PluginSource,
+    canonical,
+    find_sources,
+    install_hint,
+    reason_to_skip,
+)
 from storegate.types import PluginContext
 
 GROUP = "storegate"
+SLOW_IMPORT_SECONDS = 0.5
+"""A plugin whose import takes longer is named in the log: it holds up every start, and every listing of plugins."""
 _REINSTALL = (
     "no built-in plugin is installed, so the installation is incomplete: run 'python -m pip install .' again "
     "(in a checkout 'python -m pip install -e .')"
@@ -41,8 +50,17 @@ class PluginManager:
         self._registry = CollectorRegistry()
 
     @classmethod
-    def load(cls, disable: Iterable[str] = (), allow: Iterable[str] | None = None, group: str = GROUP) -> PluginManager:
+    def load(
+        cls,
+        disable: Iterable[str] = (),
+        allow: Iterable[str] | None = None,
+        group: str = GROUP,
+        *,
+        safe_mode: bool = False,
+    ) -> PluginManager:
         """Load what is installed and what the lists, and their environment variables, let in.
+
+        `safe_mode` lets built-ins in alone.
 
         Raises nothing for a broken plugin: see `broken`, and `get` for one that is needed.
         """
@@ -51,7 +69,7 @@ class PluginManager:
         sources: list[PluginSource] = []
         providers: list[LoadedProvider] = []
         for entry, found in find_sources(group):
-            if reason := reason_to_skip(found, disable, allow):
+            if reason := reason_to_skip(found, disable, allow, safe_mode=safe_mode):
                 sources.append(found.with_state("disabled", reason))
                 continue
             source, loaded = load_plugin(host, entry, found)
@@ -59,6 +77,11 @@ class PluginManager:
             providers.extend(loaded)
         host.check_pending()
         return cls(sources, providers)
+
+    @classmethod
+    def load_for(cls, settings: PluginSettings) -> PluginManager:
+        """As `load`, by the settings under `plugins`."""
+        return cls.load(settings.disable, settings.allow, safe_mode=settings.safe_mode)
 
     def sources(self) -> tuple[PluginSource, ...]:
         """Every plugin that was found, loaded or not."""
@@ -69,13 +92,43 @@ class PluginManager:
         """The plugins that could not load, each with its reason."""
         return tuple(source for source in self._sources if source.state == "broken")
 
+    @property
+    def slow(self) -> tuple[PluginSource, ...]:
+        """The plugins whose import took longer than `SLOW_IMPORT_SECONDS`."""
+        return tuple(source for source in self._sources if source.import_seconds > SLOW_IMPORT_SECONDS)
+
+    def troubles(self) -> list[tuple[PluginSource, str]]:
+        """What an operator ought to hear at the start, one sentence with a fix for each plugin that has a trouble."""
+        found = [
+            (source, f"could not load and is passed over: {source.reason}; {install_hint(source)}")
+            for source in self.broken
+        ]
+        for source in self.slow:
+            text = f"took {source.import_seconds:.1f} s to import: an SDK belongs in the module of a factory, which "
+            found.append((source, text + "is imported when it is used"))
+        for kind in KINDS:
+            for group in self.conflicts(kind).values():
+                found.append((group[-1].source, _conflict(kind, group[0].name, list(group))))
+        return found
+
     def count_in(self, registry: CollectorRegistry) -> None:
-        """Register the metric `storegate_plugins`."""
+        """Register the metrics `storegate_plugins`, `storegate_plugin_info`, `storegate_plugin_import_seconds`."""
         gauge = Gauge(
             "storegate_plugins", "Plugins that were found, by what became of them", ["state"], registry=registry
         )
         for state in ("loaded", "disabled", "broken"):
             gauge.labels(state).set(sum(source.state == state for source in self._sources))
+        labels = ["plugin", "distribution", "version", "state"]
+        info = Gauge("storegate_plugin_info", "1 for each plugin that was found", labels, registry=registry)
+        seconds = Gauge(
+            "storegate_plugin_import_seconds",
+            "Time that the import of a plugin took",
+            ["plugin", "distribution"],
+            registry=registry,
+        )
+        for source in self._sources:
+            info.labels(source.name, source.distribution, source.version, source.state).set(1)
+            seconds.labels(source.name, source.distribution).set(source.import_seconds)
 
     def providers(self, kind: str) -> tuple[LoadedProvider, ...]:
         """All providers of a kind, conflicting ones included."""
@@ -129,6 +182,13 @@ class PluginManager:
         except Exception as error:
             raise PluginError(f"{where}: {loaded.label} could not be opened: {describe(error)}") from error
 
+    def check_usable(self, kind: str, ref: ComponentRef, *, where: str) -> LoadedProvider:
+        """As far as `create` goes without calling the factory, whose module it imports. Raises as `create` does."""
+        loaded = self.get(kind, ref.type, where=where)
+        check(loaded.provider.config, ref.config, path=f"{where}.config")
+        _import_factory(loaded, where)
+        return loaded
+
     def _missing(self, kind: str, name: str, namesakes: list[LoadedProvider]) -> str:
         """Why no provider answers to the name, and what to do."""
         kind_text = kind.replace("_", " ")
@@ -145,6 +205,10 @@ class PluginManager:
         available = sorted({loaded.name for loaded in self._providers[kind]}, key=str.casefold)
         hint = suggestion(plain, available)
         text = f"no {kind_text} {name!r}{hint}" + f" (available: {', '.join(available) or 'none'})"
+        if left_out := [source for source in self._sources if source.reason == SAFE_MODE_REASON]:
+            text += "; plugins.safe_mode (--plugins.safe-mode) leaves out " + ", ".join(
+                f"{source.name} ({source.origin})" for source in left_out
+            )
         if self.broken:
             text += "; plugins that could not load: " + "; ".join(
                 f"{source.name} ({source.origin}): {source.reason}" for source in self.broken
@@ -169,7 +233,8 @@ def _unusable(loaded: LoadedProvider, where: str, error: BaseException) -> Plugi
 
 def _not_loaded(source: PluginSource, what: str) -> str:
     if source.state == "disabled":
-        return f"{what} needs the plugin {source.name} of {source.origin}, which is {source.reason}: let it in"
+        fix = "start without --plugins.safe-mode" if source.reason == SAFE_MODE_REASON else "let it in"
+        return f"{what} needs the plugin {source.name} of {source.origin}, which is {source.reason}: {fix}"
     return (
         f"{what} needs the plugin {source.name} of {source.origin}, which could not load: {source.reason}; "
         f"{install_hint(source)}"

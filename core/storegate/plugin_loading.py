@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[str, type[Provider]]] = {
 """kind -> (hook, record that the hook yields)"""
 
 HOOKS = {hook: kind for kind, (hook, _) in KINDS.items()}
+_API = re.compile(r"[0-9]+\.[0-9]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -143,17 +144,33 @@ def check_provider(provider: Any, hook: str, record: type[Provider]) -> None:
     name = provider.name
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _BrokenPluginError(f"{hook} yields a provider named {name!r}: use letters, digits, '.', '_' and '-'")
-    if not isinstance(provider.api, str) or provider.api.split(".")[0] != API_VERSION.split(".")[0]:
-        raise _BrokenPluginError(
-            f"{name} is written for plugin API {provider.api}, this storegate has {API_VERSION}: install a version "
-            "of the plugin for it"
-        )
+    _check_api(provider)
     if not (inspect.isclass(provider.config) and issubclass(provider.config, BaseModel)):
         raise _BrokenPluginError(f"{name}: config must be a pydantic model class, not {_kind_of(provider.config)}")
     if provider.config.model_config.get("extra") != "forbid":
         raise _BrokenPluginError(f'{name}: config model {provider.config.__name__} must set extra="forbid"')
     if not isinstance(provider.factory, str) or not _FACTORY.fullmatch(provider.factory):
         raise _BrokenPluginError(f"{name}: factory {provider.factory!r} must be an import string 'module:callable'")
+
+
+def _check_api(provider: Provider) -> None:
+    """The same major version, and no newer minor one: a plugin may use what its version of the API has."""
+    if not isinstance(provider.api, str) or not _API.fullmatch(provider.api):
+        raise _BrokenPluginError(
+            f'{provider.name}: api {provider.api!r} must be a plugin API version as text, such as "{API_VERSION}"'
+        )
+    theirs, ours = _version(provider.api), _version(API_VERSION)
+    if theirs[0] == ours[0] and theirs <= ours:
+        return
+    fix = "upgrade storegate" if theirs > ours else "install a version of the plugin for it"
+    raise _BrokenPluginError(
+        f"{provider.name} is written for plugin API {provider.api}, this storegate has {API_VERSION}: {fix}"
+    )
+
+
+def _version(api: str) -> tuple[int, int]:
+    major, _, minor = api.partition(".")
+    return int(major), int(minor)
 
 
 def describe(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from importlib import metadata
 HOST_DISTRIBUTION = "storegate"
 DISABLE_VARIABLE = "STOREGATE_PLUGINS_DISABLE"
 ALLOW_VARIABLE = "STOREGATE_PLUGINS_ALLOW"
+SAFE_MODE_REASON = "left out by plugins.safe_mode"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,20 @@ def find_sources(group: str) -> list[tuple[metadata.EntryPoint, PluginSource]]:
 
 
 def reason_to_skip(
-    source: PluginSource, disable: Iterable[str], allow: Iterable[str] | None, environ: Mapping[str, str] | None = None
+    source: PluginSource,
+    disable: Iterable[str],
+    allow: Iterable[str] | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    safe_mode: bool = False,
 ) -> str:
     """Why the lists keep this plugin from being imported; empty when they let it in.
 
     The settings and the environment variables restrict independently. A list names entry points, distributions, or
-    `ENTRY-POINT@DISTRIBUTION`.
+    `ENTRY-POINT@DISTRIBUTION`. `safe_mode` keeps out all that are not built in.
     """
+    if safe_mode and not source.builtin:
+        return SAFE_MODE_REASON
     values = os.environ if environ is None else environ
     names = {canonical(source.name), canonical(source.distribution)}
     names.add(f"{canonical(source.name)}@{canonical(source.distribution)}")

@@ -60,6 +60,10 @@ class Api:
             return failure("bad_data", str(error))
         return Response(status_code=204)
 
+    def plugins(self, request: Request) -> Response:
+        """Not in the reference: installed providers, and what fills each place of the pipeline."""
+        return success(self._gateway.plugin_report())
+
     def flags(self, request: Request) -> Response:
         return success(self._gateway.flags)
 

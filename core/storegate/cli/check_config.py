@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from storegate.config.flags import configure
-from storegate.config.settings import ComponentRef, Settings
+from storegate.config.settings import Settings
 from storegate.config.validation import check
 from storegate.errors import ConfigurationError
 from storegate.manager import PluginManager
+from storegate.plugin_places import places
+from storegate.safe_mode import settings_in_force
 
 
 @click.group()
@@ -21,7 +23,7 @@ def config() -> None:
 def check_file(file: str) -> None:
     """Check a configuration FILE (storegate.yml) without starting anything."""
     settings = configure({"config": file}).settings
-    manager = PluginManager.load(settings.plugins.disable, settings.plugins.allow)
+    manager = PluginManager.load_for(settings.plugins)
     problems = check_components(settings, manager)
     if problems:
         raise ConfigurationError(f"{file}: " + "; ".join(problems))
@@ -31,28 +33,13 @@ def check_file(file: str) -> None:
 def check_components(settings: Settings, manager: PluginManager) -> list[str]:
     """What is wrong with the references to plugins, a sentence each."""
     problems = []
-    for kind, where, ref in component_refs(settings):
+    in_force, _ = settings_in_force(settings, manager)
+    for place in places(in_force):
+        if place.ref is None:
+            continue
         try:
-            provider = manager.get(kind, ref.type, where=where).provider
-            check(provider.config, ref.config, path=f"{where}.config")
+            provider = manager.get(place.kind, place.ref.type, where=place.setting).provider
+            check(provider.config, place.ref.config, path=f"{place.setting}.config")
         except ConfigurationError as error:
             problems.append(str(error))
     return problems
-
-
-def component_refs(settings: Settings) -> list[tuple[str, str, ComponentRef]]:
-    """(kind, path of the setting, reference) of each place that a plugin fills."""
-    refs: list[tuple[str, str, ComponentRef]] = [
-        ("object_store", "object_store", settings.object_store),
-        ("cache", "index_cache", settings.index_cache),
-        ("partitioner", "partitioner", settings.partitioner),
-    ]
-    if settings.caching_bucket:
-        refs.append(("cache", "caching_bucket", settings.caching_bucket))
-    for kind, where, listed in (
-        ("meta_filter", "meta_filters", settings.meta_filters),
-        ("frontend", "frontends", settings.frontends),
-        ("observer", "observers", settings.observers),
-    ):
-        refs += [(kind, f"{where}[{index}]", ref) for index, ref in enumerate(listed)]
-    return refs

@@ -41,9 +41,9 @@ def _store(**values: Any) -> int:
         log.info("starting storegate", version=version_text())
         for note in notes:
             log.warning(note)
-        plugins = PluginManager.load(settings.plugins.disable, settings.plugins.allow)
-        for plugin in plugins.broken:
-            log.warning("a plugin could not load and is passed over", plugin=plugin.origin, err=plugin.reason)
+        plugins = PluginManager.load_for(settings.plugins)
+        for plugin, trouble in plugins.troubles():
+            log.warning("trouble with a plugin", plugin=plugin.origin, name=plugin.name, err=trouble)
         if settings.cache_index_header:
             _prepare_data_dir(settings.data_dir)
         with StopSignals() as signals:

@@ -74,6 +74,13 @@ FLAGS: tuple[Flag, ...] = (
             choices={"logfmt": "logfmt", "json": "json", "journald": "journald"},
         ),
         Flag("debug.name", "text", "Added to each log line as `name`.", ("log.name",), hidden=True),
+        Flag(
+            "plugins.safe-mode",
+            "bool",
+            "Run with built-in plugins alone (an addition of storegate).",
+            ("plugins.safe_mode",),
+            "false",
+        ),
         Flag("enable-auto-gomemlimit", "bool", "Memory limit from the machine.", default="false", ignored=_NO_GO),
         Flag("auto-gomemlimit.ratio", "ratio", "Share of it.", default="0.9", ignored=_NO_GO),
     ),

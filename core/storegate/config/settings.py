@@ -102,6 +102,11 @@ class PluginSettings(Model):
 
     disable: tuple[str, ...] = Field(default=(), description="Plugins that are never imported.")
     allow: tuple[str, ...] | None = Field(default=None, description="When given, no other plugin is imported.")
+    safe_mode: bool = Field(
+        default=False,
+        description="Import built-in plugins alone. Caches, partitioner, observers and front ends of others are left "
+        "out or replaced by the default; an object store or a meta filter of another ends the start.",
+    )
 
 
 class TimeRange(Model):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -65,6 +66,7 @@ class TestLoading:
             ("wrong_record", "wrong", "storegate_caches must yield CacheProvider records, not a PartitionerProvider"),
             ("not_iterable", "single", "storegate_caches must yield CacheProvider records, not return a CacheProvider"),
             ("outdated", "old", "OLD is written for plugin API 0.9, this storegate has 1.0"),
+            ("newer", "newer", "NEW is written for plugin API 1.99, this storegate has 1.0: upgrade storegate"),
             ("loose_config", "loose", 'config model Config must set extra="forbid"'),
             ("empty", "empty", "implements no hook"),
         ],
@@ -102,6 +104,41 @@ class TestLoading:
         manager.count_in(registry)
         counts = {state: registry.get_sample_value("storegate_plugins", {"state": state}) for state in STATES}
         assert counts == {"loaded": len(manager.sources()) - 3, "disabled": 1, "broken": 2}
+
+    def test_each_plugin_has_a_metric_with_its_origin(self, install: Install) -> None:
+        install("good", "import_error")
+        manager, registry = PluginManager.load(), CollectorRegistry()
+        manager.count_in(registry)
+        acme = {"plugin": "acme", "distribution": "storegate-acme", "version": "1.2", "state": "loaded"}
+        assert registry.get_sample_value("storegate_plugin_info", acme) == 1
+        lost = {"plugin": "lost", "distribution": "storegate-lost", "version": "2.0", "state": "broken"}
+        assert registry.get_sample_value("storegate_plugin_info", lost) == 1
+
+
+class TestTroubles:
+    """What an operator hears at the start."""
+
+    def test_a_broken_plugin_is_one_line_with_cause_and_fix(self, install: Install) -> None:
+        install("import_error")
+        ((source, text),) = PluginManager.load().troubles()
+        assert (source.origin, "no_such_package" in text, "pip install --upgrade storegate-lost" in text) == (
+            "storegate-lost 2.0",
+            True,
+            True,
+        )
+
+    def test_a_slow_import_is_one_line(self, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+        install("slow")
+        monkeypatch.setattr("storegate.manager.SLOW_IMPORT_SECONDS", 0.05)
+        texts = [text for source, text in PluginManager.load().troubles() if source.name == "slow"]
+        assert [re.sub(r"[0-9.]+ s", "N s", text) for text in texts] == [
+            "took N s to import: an SDK belongs in the module of a factory, which is imported when it is used"
+        ]
+
+    def test_a_conflict_is_one_line(self, install: Install) -> None:
+        install("good", "conflict")
+        ((_, text),) = PluginManager.load().troubles()
+        assert "provided by storegate-acme 1.2 and storegate-rival 3.1: write 'ACME@storegate-acme'" in text
 
 
 class TestLists:
@@ -155,7 +192,7 @@ class TestLookup:
         with pytest.raises(PluginError) as caught:
             PluginManager.load().get("object_store", "FILESYSTM", where="object_store")
         assert str(caught.value) == (
-            "object_store.type: no object store 'FILESYSTM', did you mean 'FILESYSTEM'? (available: FILESYSTEM)"
+            "object_store.type: no object store 'FILESYSTM', did you mean 'FILESYSTEM'? (available: AZURE, FILESYSTEM, GCS, S3)"
         )
 
     def test_an_unknown_type_names_the_broken_plugins_that_might_have_had_it(self, install: Install) -> None:
@@ -206,6 +243,12 @@ class TestLookup:
     def test_an_installation_without_built_ins_says_how_to_repair_it(self, install: Install) -> None:
         with pytest.raises(PluginError, match=r"no built-in plugin is installed.*pip install \.' again"):
             PluginManager.load(group="storegate.nothing").get("cache", "IN-MEMORY")
+
+
+    def test_safe_mode_says_whom_it_leaves_out(self, install: Install) -> None:
+        install("conflict")
+        with pytest.raises(PluginError, match=r"\(--plugins\.safe-mode\) leaves out rival \(storegate-rival 3\.1\)"):
+            PluginManager.load(safe_mode=True).get("object_store", "ACME")
 
 
 class TestCreation:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,24 +176,6 @@ class TestHelp:
     def test_the_version_is_shown(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
         code, out, _ = run(capsys, *arguments)
         assert (code, out.startswith("storegate, version ")) == (0, True)
-
-
-class TestPlugins:
-    def test_providers_are_listed_with_their_origin(self, capsys: pytest.CaptureFixture[str]) -> None:
-        code, out, _ = run(capsys, "plugins", "list")
-        assert code == 0
-        line = next(line for line in out.splitlines() if "FILESYSTEM" in line)
-        assert line.split()[:4] == ["object_store", "FILESYSTEM", "filesystem", "storegate"]
-
-    def test_broken_and_conflicting_plugins_are_listed(
-        self, capsys: pytest.CaptureFixture[str], install: Callable[..., None]
-    ) -> None:
-        install("good", "conflict", "import_error")
-        _, out, _ = run(capsys, "plugins", "list", "--json")
-        rows = json.loads(out)
-        assert {row["state"] for row in rows if row["name"].lower() == "acme"} == {"conflict"}
-        (lost,) = [row for row in rows if row["plugin"] == "lost"]
-        assert (lost["state"], "no_such_package" in lost["note"]) == ("broken", True)
 
 
 class TestConfigCheck:
