@@ -16,6 +16,8 @@ from storegate_remote_read.columns import ENCODING, FIELD, MAX_TIME, XOR, Int64,
 ALWAYS = (-(2**63), 2**63 - 1)
 COUNT, SUM, COUNTER = 4, 5, 8
 """Fields of AggrChunk."""
+STALE_BITS = 0x7FF0000000000002
+"""The NaN that marks the end of a series."""
 _GROWTH = ("rate", "irate", "increase")
 _BY_FUNCTION = {
     "min_over_time": (Aggregate.MIN,),
@@ -39,7 +41,8 @@ def reduce_samples(samples: Samples, runs: Int64, aggregates: tuple[int, ...]) -
     if not (samples.chunks[:, FIELD] != 3).any():
         return in_order(samples, cuts, *ALWAYS)
     if aggregates == _AVERAGE:
-        cuts = _average(samples, cuts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cuts = _average(samples, cuts, runs)
     if Aggregate.COUNTER in aggregates and (samples.chunks[:, ENCODING] == XOR).all():
         n = len(samples.times)
         index, kept = np.empty(n, np.int64), np.empty(len(cuts), np.int64)
@@ -49,12 +52,12 @@ def reduce_samples(samples: Samples, runs: Int64, aggregates: tuple[int, ...]) -
     return in_order(samples, cuts, *ALWAYS)
 
 
-def _average(samples: Samples, cuts: Int64) -> Int64:
+def _average(samples: Samples, cuts: Int64, runs: Int64) -> Int64:
     """Divide sums by the counts before them, and drop the counts; the cuts that fit what is left."""
     chunks, starts = samples.chunks, samples.starts[:, 0]
     sums = np.flatnonzero(chunks[:, FIELD] == SUM)
     counts = sums - 1
-    paired = (counts >= 0) & (chunks[counts, FIELD] == COUNT)
+    paired = ~np.isin(sums, runs) & (chunks[counts, FIELD] == COUNT)
     paired &= (chunks[counts, : MAX_TIME + 1] == chunks[sums, : MAX_TIME + 1]).all(axis=1)
     sums, counts = sums[paired], counts[paired]
     widths = np.diff(starts)[sums]
@@ -82,8 +85,10 @@ def _divide_histograms(samples: Samples, index: Int64, divisors: np.ndarray[tupl
     if not len(index):
         return
     layouts = samples.starts[samples.rows[index], 1]
-    widths = 3 + samples.layouts[layouts + 5] + samples.layouts[layouts + 6]
-    numbers = spread(samples.values[index], widths)
+    starts = samples.values[index]
+    stale = samples.numbers[starts + 2] == STALE_BITS  # those have no buckets
+    widths = np.where(stale, 3, 3 + samples.layouts[layouts + 5] + samples.layouts[layouts + 6])
+    numbers = spread(starts, widths)
     samples.numbers.view(np.float64)[numbers] /= np.repeat(divisors, widths)
     samples.layouts[layouts + 7] = 1
 
@@ -92,4 +97,5 @@ def spread(starts: Int64, widths: Int64) -> Int64:
     """The indexes of all ranges, one after the other."""
     ends = np.cumsum(widths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - widths), widths)
+    indexes: Int64 = np.arange(total) + np.repeat(starts - (ends - widths), widths)
+    return indexes

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from storegate.errors import CancelledError, DeadlineError, StoregateError
@@ -126,7 +128,7 @@ class _Exchange:
                 await self._answer()
         except (Exception, asyncio.CancelledError) as error:
             status, text = self._status(error)
-            if isinstance(error, asyncio.CancelledError):
+            if isinstance(error, asyncio.CancelledError | HTTPException):  # the server's own
                 raise
             if not self._begun and status != 499:
                 await _send_text(self._send, status, text)
@@ -139,7 +141,9 @@ class _Exchange:
             return 413, str(error)
         if isinstance(error, TimeoutError):
             return http_status(DeadlineError("the request took longer than the timeout of remote read allows"))
-        if isinstance(error, asyncio.CancelledError | OSError) and not isinstance(error, StoregateError):
+        if isinstance(error, HTTPException):
+            return error.status_code, error.detail
+        if isinstance(error, asyncio.CancelledError | ClientDisconnect):
             return 499, ""  # the server gives the connection up, or the client has
         assert isinstance(error, Exception)
         if not isinstance(error, StoregateError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +29,16 @@ from storegate.testing import (
     write_block,
     write_block_raw,
 )
-from storegate.testing.chunks import FLOAT_HISTOGRAM, STALE, XOR, comparable, decode_chunk, encode_xor
+from storegate.testing.chunks import (
+    AGGR,
+    FLOAT_HISTOGRAM,
+    STALE,
+    XOR,
+    build_aggregate,
+    comparable,
+    decode_chunk,
+    encode_xor,
+)
 from storegate.testing.strategies import BlockPlan
 from storegate_remote_read import sampled
 from storegate_remote_read.chunked import chunked_answer
@@ -329,6 +339,36 @@ def test_downsampled_histograms_are_averages_or_counters(downsampled):
     assert [histogram.count for _, histogram in counters] == [float(n) for n in range(4, 24 * 60, 5)]
     (streamed,) = chunked(gateway, asked("", 2), max_resolution=300_000)
     assert comparable(streamed.samples()) == comparable(averages)
+
+
+def aggregate(**slots):
+    """An aggregate chunk of the times 0 to 9 from samples by slot."""
+    data = build_aggregate(**{name: (XOR, encode_xor(samples)) for name, samples in slots.items()})
+    return RawChunk(0, 9, AGGR, data)
+
+
+def averages(folder, *chunks):
+    """The averages of a series for each chunk, blocks of one hour."""
+    series = [(up(number), [chunk]) for number, chunk in enumerate(chunks)]
+    write_block_raw(folder, series, resolution=3_600_000, min_time=0, max_time=10)
+    with serving(folder) as gateway:
+        return [found for _, found in samples(gateway, [query(0, 9, UP)], max_resolution=3_600_000)[0]]
+
+
+def test_a_count_or_a_sum_alone_is_no_average(tmp_path):
+    counts, sums = [(1, 2.0), (9, 4.0)], [(1, 6.0), (9, 2.0)]
+    whole = aggregate(count=counts, sum=sums)
+    assert averages(tmp_path, aggregate(count=counts), aggregate(sum=sums), whole) == [[], [], [(1, 3.0), (9, 0.5)]]
+
+
+def test_windows_without_a_count_are_no_number(tmp_path):
+    (((_, found),),) = averages(tmp_path, aggregate(count=[(1, 0.0)], sum=[(1, 0.0)]))
+    assert math.isnan(found)
+
+
+def test_counts_and_sums_of_other_times_are_told(tmp_path):
+    with pytest.raises(CorruptError, match="not of the same times"):
+        averages(tmp_path, aggregate(count=[(1, 2.0)], sum=[(2, 2.0)]))
 
 
 def test_every_function_asks_for_aggregates_that_it_can_use():

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import CollectorRegistry
 from remote_read.client import CHUNKS, SAMPLES, encode_request, query, read_chunked, read_samples
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from storegate.errors import ConfigurationError, InvalidRequestError, LimitError, UnavailableError
 from storegate_proto.store.storepb.rpc_pb2 import SeriesResponse
@@ -304,6 +306,44 @@ def test_a_client_that_goes_away_while_it_asks_is_no_error(bench):
     assert one.run(make).messages == []
     assert one.count("none", "499") == 1
     assert one.log.errors == []
+
+
+@pytest.mark.parametrize("error", [ClientDisconnect(), HTTPException(413, "Request body too large")])
+def test_what_the_server_raises_is_its_own(bench, error):
+    """The HTTP front end tells in this way that a client is gone, or sends too much."""
+    one = bench()
+
+    async def receive():
+        raise error
+
+    def make():
+        client = Client()
+        client.receive = receive
+        return client
+
+    if isinstance(error, HTTPException):
+        with pytest.raises(HTTPException):
+            one.run(make)
+    else:
+        assert one.run(make).messages == []
+    assert one.count("none", "413" if isinstance(error, HTTPException) else "499") == 1
+    assert one.log.errors == []
+
+
+def test_a_client_that_is_gone_when_it_is_written_to_ends_its_query(bench):
+    one = bench([FRAME], blocks)
+
+    async def gone():
+        raise ClientDisconnect
+
+    def make():
+        client = Client(ASK_CHUNKS)
+        client.on_body = gone
+        return client
+
+    one.run(make)
+    assert one.engine.closed.wait(WAIT)
+    assert one.count("chunks", "499") == 1
 
 
 def test_a_query_that_takes_too_long_ends(bench):
