@@ -48,11 +48,14 @@ class ChunkReader:
             )
         for i in np.flatnonzero(numbers >= len(self._segments)).tolist():
             self._ref_error(explain(19), int(order[i]), int(ordered[i]), name_of, entry_of)
+        bounds = np.searchsorted(numbers, np.arange(len(self._segments) + 1))
         single = np.ones(len(order), np.bool_)
         single[twice] = False
-        for number, segment in enumerate(self._segments):
-            rows = order[single & (numbers == number)]
-            self._check_segment(segment, Wanted(refs[rows] & LOW, rows, chunks[rows, :2]), name_of)
+        for number in np.flatnonzero(np.diff(bounds)).tolist():
+            part = slice(bounds[number], bounds[number + 1])
+            rows = order[part][single[part]]
+            wanted = Wanted(refs[rows] & LOW, rows, chunks[rows, :2])
+            self._check_segment(self._segments[number], wanted, name_of)
 
     def finish(self, *, walk: bool) -> None:
         """Account for what the index did not tell of; `walk` reads it, since the index may not have told all."""

@@ -19,8 +19,8 @@ EXPLAINED = 5
 """Lists that are compared ref by ref with the series, which takes another pass over them."""
 
 
-class SeriesOrder:
-    """Series come in the order of their labels, no two having the same."""
+class LabelOrder:
+    """Series come in the order of their labels, no two having the same; no series has a label twice."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -37,7 +37,17 @@ class SeriesOrder:
         while row >= 0:
             self._tell(window, row)
             row = first_unordered(starts, refs, row + 1)
+        self._check_names(window)
         self._last = refs[2 * int(starts[-2]) : 2 * int(starts[-1])].tolist()
+
+    def _check_names(self, window: SeriesWindow) -> None:
+        names = window.label_refs[::2]
+        same = np.append(False, names[1:] == names[:-1]) if len(names) else np.empty(0, np.bool_)
+        same[window.label_start[:-1]] = False
+        for label in np.flatnonzero(same).tolist():
+            row = int(np.searchsorted(window.label_start, label, "right")) - 1
+            message = "it has two labels of the same name"
+            self._report.error("series", INDEX_FILE, message, offset=window.offset(row), series=window.name(row))
 
     def _tell(self, window: SeriesWindow, row: int) -> None:
         message = "its labels do not come after those of the series before it"

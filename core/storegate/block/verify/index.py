@@ -8,7 +8,7 @@ import numpy as np
 
 from storegate.block.discovery import INDEX_FILE
 from storegate.block.verify.chunks import ChunkReader
-from storegate.block.verify.consistency import PairTally, SeriesOrder
+from storegate.block.verify.consistency import LabelOrder, PairTally
 from storegate.block.verify.layout import read_layout
 from storegate.block.verify.postings import read_all_series, read_lists
 from storegate.block.verify.report import Report, SeriesName
@@ -38,7 +38,7 @@ def verify_index(
     refs = read_all_series(source, layout, report)
     sound = layout.sound and refs is not None
     series = SeriesReader(source, layout, find_series(source, layout, report) if refs is None else refs, report)
-    order = SeriesOrder(report)
+    order = LabelOrder(report)
     # What damaged symbols or a damaged table would say of labels is nothing new.
     tally = (
         None

@@ -51,9 +51,8 @@ def read_layout(source: Source, size: int, report: Report) -> IndexLayout | None
     except CorruptError as error:
         report.error("index-toc", INDEX_FILE, plain(error), offset=error.offset)
         return None
-    front = source.read(INDEX_FILE, 0, toc.series)
-    version = _version(front, report)
-    symbols = _symbols(front, toc, version, report)
+    version = _version(source.read(INDEX_FILE, 0, HEADER), report)
+    symbols = _symbols(source.read(INDEX_FILE, toc.symbols, toc.series), toc, version, report)
     table_data = source.read(INDEX_FILE, toc.postings_offset_table, size - TOC_SIZE)
     table = _table(table_data, toc, version, report)
     _check_obsolete(source, toc, report)
@@ -74,19 +73,19 @@ def plain(error: CorruptError) -> str:
     return text.removesuffix(f" (at offset {error.offset})")
 
 
-def _version(front: bytes, report: Report) -> int:
+def _version(head: bytes, report: Report) -> int:
     try:
-        return parse_index_version(front[:HEADER], "")
+        return parse_index_version(head, "")
     except CorruptError as error:
         report.error("index-header", INDEX_FILE, plain(error), offset=error.offset)
-        return 1 if front[4] == 1 else 2  # go on as if it were written there
+        return 1 if head[4] == 1 else 2  # go on as if it were written there
 
 
-def _symbols(front: bytes, toc: TOC, version: int, report: Report) -> Symbols | None:
+def _symbols(section: bytes, toc: TOC, version: int, report: Report) -> Symbols | None:
     """The symbol table; what breaks its checksum is told once."""
     # An index-header, which Symbols is made for, has the section at another place: `moved` bytes further.
     moved = HEADER_PREFIX - toc.symbols
-    data = memoryview(bytes(HEADER_PREFIX) + front[toc.symbols :])
+    data = memoryview(bytes(HEADER_PREFIX) + section)
     told = _section_problem(data, HEADER_PREFIX, "symbol table", "symbols", -moved, report)
     body = HEADER_PREFIX + 4
     end = body + int.from_bytes(data[body - 4 : body], "big")

@@ -83,7 +83,10 @@ class Report:
 
     def folded(self) -> dict[tuple[str, str], int]:
         """Problems that were counted but not kept, by (object, code)."""
-        return {(object, code): count - KEPT for (_, code, object), count in self._counts.items() if count > KEPT}
+        found: Counter[tuple[str, str]] = Counter()
+        for (_, code, object), count in self._counts.items():
+            found[object, code] += max(0, count - KEPT)
+        return dict(+found)
 
     def _total(self, severity: Severity) -> int:
         return sum(count for (own, _, _), count in self._counts.items() if own == severity)

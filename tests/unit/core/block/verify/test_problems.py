@@ -188,6 +188,11 @@ class TestIndex:
         assert make_raw([short, long]).codes() == []
         assert make_raw([long, short], sort=False).codes() == [("error", "series-order", "index")]
 
+    def test_a_label_twice(self, make_raw: Any, chunk: Any) -> None:
+        block = make_raw([((("a", "1"), ("b", "1"), ("b", "2")), [chunk(1)]), ({"b": "2"}, [chunk(1)])])
+        problem = only(block.verify().problems)
+        assert (problem.message, problem.labels) == ("it has two labels of the same name", '{a="1", b="1", b="2"}')
+
     def test_series_without_chunks_count(self, make_raw: Any, chunk: Any) -> None:
         block = make_raw([({"a": "1"}, []), ({"a": "2"}, [chunk(1)]), ({"a": "3"}, [])])
         verdict = block.verify()
