@@ -8,6 +8,7 @@ import storegate
 from storegate_filters.config import (
     ConsistencyDelayConfig,
     DeduplicateConfig,
+    ExpressionConfig,
     IgnoreDeletionMarkConfig,
     LabelShardConfig,
     TimePartitionConfig,
@@ -50,4 +51,11 @@ def storegate_meta_filters() -> Iterator[storegate.MetaFilterProvider]:
         config=DeduplicateConfig,
         factory="storegate_filters.deduplicate:make_filter",
         states=("duplicate",),
+    )
+    yield storegate.MetaFilterProvider(
+        name="expression",
+        summary="keep or drop blocks by a condition on everything that their meta says",
+        config=ExpressionConfig,
+        factory="storegate_filters.expression:make_filter",
+        states=("expression-excluded",),
     )

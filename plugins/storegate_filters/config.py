@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from storegate.config.units import Duration, TimeBound
 from storegate_filters.relabel import RelabelRule
@@ -39,3 +39,25 @@ class IgnoreDeletionMarkConfig(_Config):
 
 class DeduplicateConfig(_Config):
     """`deduplicate` has no settings."""
+
+
+class ExpressionConfig(_Config):
+    """Settings of `expression`: one of the two."""
+
+    keep: str | None = Field(default=None, description="Leave out blocks for which this condition is false.")
+    drop: str | None = Field(default=None, description="Leave out blocks for which this condition is true.")
+
+    @field_validator("keep", "drop")
+    @classmethod
+    def _parses(cls, value: str | None) -> str | None:
+        if value is not None:
+            from storegate_filters.expression_language import parse  # the parser is needed by few configurations
+
+            parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> ExpressionConfig:
+        if (self.keep is None) is (self.drop is None):
+            raise ValueError("give either keep or drop")
+        return self

@@ -16,7 +16,8 @@ class SlowQueryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: Duration = Field(
-        default=10.0, description="Queries that took longer are logged; time in which the client was waited for is free."
+        default=10.0,
+        description="Queries that took longer are logged; time in which the client was waited for is free.",
     )
     blocks: int = Field(default=5, ge=0, description="How many blocks are named, those with most reading time first.")
     matchers_length: int = Field(default=1000, ge=20, description="Matchers are cut to so many characters.")
