@@ -247,8 +247,8 @@ the Prometheus client library.
 FLAGS_HEAD = """# Flags of `storegate store`
 
 The flags of `thanos store`, in its syntax: `--name=value` or `--name value`, booleans `--name` and `--no-name`. A flag
-is given once, unless its meaning says that it is repeatable. An unknown flag or a value that cannot be read is a usage
-error: one line on stderr, exit code 2.
+is given once, unless its meaning says that it is repeatable. A value that cannot be read ends the command with exit
+code 2 and one line on stderr, an unknown flag and every other error of the configuration with exit code 1.
 
 Pairs `--NAME-file` and `--NAME` take the same YAML, from a file or as the value; `$(NAME)` in it is replaced by the
 environment variable. A Go duration is `1h30m` or `1.5h`, also with `d` and `w`; a Prometheus duration has whole numbers

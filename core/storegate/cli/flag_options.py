@@ -8,19 +8,24 @@ from typing import Any
 
 import click
 
-from storegate.config.flag_kinds import PARSERS
+from storegate.config.flag_kinds import PARSERS, OutOfRange
 from storegate.config.flag_table import FLAGS, PAIRS, Flag, Pair
+from storegate.errors import ConfigurationError
 
 
 class KindType(click.ParamType):  # type: ignore[type-arg]
     """A value of one of the kinds of flags."""
 
-    def __init__(self, kind: str) -> None:
-        self.name = kind
+    def __init__(self, flag: Flag) -> None:
+        self.name = flag.kind
+        self._flag = flag
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return PARSERS[self.name](value)
+        except OutOfRange as error:
+            _refuse_late(self._flag, str(error))
+            self.fail(str(error), param, ctx)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -30,13 +35,22 @@ class ChoiceType(click.ParamType):  # type: ignore[type-arg]
 
     name = "choice"
 
-    def __init__(self, choices: dict[str, Any]) -> None:
-        self._choices = choices
+    def __init__(self, flag: Flag) -> None:
+        self._flag = flag
+        self._choices = flag.choices
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value not in self._choices:
-            self.fail(f"{value!r} is not one of {', '.join(self._choices)}", param, ctx)
+            text = f"{value!r} is not one of {', '.join(self._choices)}"
+            _refuse_late(self._flag, text)
+            self.fail(text, param, ctx)
         return (self._choices[value],)  # in a tuple: a choice may stand for False
+
+
+def _refuse_late(flag: Flag, text: str) -> None:
+    """Exit code 1 where the reference looks at a value only when it starts; a usage error has 2."""
+    if flag.late:
+        raise ConfigurationError(f"--{flag.name}: {text}")
 
 
 class FlagOption(click.Option):
@@ -88,7 +102,7 @@ def _flag_option(flag: Flag) -> FlagOption:
     names = [f"--{name}" for name in (flag.name, *flag.aliases)]
     if flag.kind == "bool":
         return _option([f"--{flag.name}/--no-{flag.name}"], flag.name, flag.section, text, flag.hidden)
-    kind = ChoiceType(flag.choices) if flag.kind == "choice" else KindType(flag.kind)
+    kind = ChoiceType(flag) if flag.kind == "choice" else KindType(flag)
     return _option(names, flag.name, flag.section, text, flag.hidden, type=kind, metavar=_metavar(flag))
 
 

@@ -52,7 +52,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result: Any = root.main(arguments, prog_name="storegate", standalone_mode=False)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "storegate"
-        return _fail(f"{command}: {_one_line(error.format_message())} (see '{command} --help')", 2)
+        unknown_flag = isinstance(error, click.NoSuchOption) and command.endswith(" store")
+        code = 1 if unknown_flag else 2  # the exit codes of `thanos store` (operations 1)
+        return _fail(f"{command}: {_one_line(error.format_message())} (see '{command} --help')", code)
     except click.ClickException as error:
         return _fail(f"storegate: {_one_line(error.format_message())}", error.exit_code)
     except StoregateError as error:

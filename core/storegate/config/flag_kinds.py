@@ -8,6 +8,10 @@ from typing import Any
 from storegate.config.units import parse_bytes, parse_go_duration, parse_prometheus_duration, parse_time_bound
 
 
+class OutOfRange(ValueError):
+    """A value of the right kind that is too small or too large."""
+
+
 def _integer(text: str) -> int:
     try:
         return int(text, 10)
@@ -18,14 +22,14 @@ def _integer(text: str) -> int:
 def _count(text: str) -> int:
     number = _integer(text)
     if number < 0:
-        raise ValueError(f"{text!r} is below 0")
+        raise OutOfRange(f"{text!r} is below 0")
     return number
 
 
 def _positive(text: str) -> int:
     number = _integer(text)
     if number < 1:
-        raise ValueError(f"{text!r} is below 1")
+        raise OutOfRange(f"{text!r} is below 1")
     return number
 
 
@@ -33,30 +37,30 @@ def _number(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = -1.0
+        raise ValueError(f"{text!r} is not a number") from None
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{text!r} is not a number of at least 0")
+        raise OutOfRange(f"{text!r} is not a number of at least 0")
     return number
 
 
 def _ratio(text: str) -> float:
     number = _number(text)
     if not 0 < number <= 1:
-        raise ValueError(f"{text!r} must be above 0 and at most 1")
+        raise OutOfRange(f"{text!r} must be above 0 and at most 1")
     return number
 
 
 def _go_duration(text: str) -> float:
     seconds = parse_go_duration(text)
     if seconds < 0:
-        raise ValueError(f"{text!r} is below 0")
+        raise OutOfRange(f"{text!r} is below 0")
     return seconds
 
 
 def _interval(text: str) -> float:
     seconds = _go_duration(text)
     if seconds == 0:
-        raise ValueError(f"{text!r} must be above 0")
+        raise OutOfRange(f"{text!r} must be above 0")
     return seconds
 
 

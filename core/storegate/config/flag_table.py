@@ -27,6 +27,7 @@ class Flag:
     choices: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False
     hidden: bool = False
+    late: bool = False  # a value out of range is a configuration error (exit code 1), not wrong usage (2)
     ignored: str = ""
 
 
@@ -82,7 +83,7 @@ FLAGS: tuple[Flag, ...] = (
             "false",
         ),
         Flag("enable-auto-gomemlimit", "bool", "Memory limit from the machine.", default="false", ignored=_NO_GO),
-        Flag("auto-gomemlimit.ratio", "ratio", "Share of it.", default="0.9", ignored=_NO_GO),
+        Flag("auto-gomemlimit.ratio", "ratio", "Share of it.", default="0.9", late=True, ignored=_NO_GO),
     ),
     *_group(
         NETWORK,
@@ -146,8 +147,16 @@ FLAGS: tuple[Flag, ...] = (
             ("sync.strategy",),
             "recursive",
             choices={"recursive": "recursive", "concurrent": "concurrent"},
+            late=True,
         ),
-        Flag("block-sync-concurrency", "positive", "Blocks loaded in parallel.", ("sync.block_concurrency",), "20"),
+        Flag(
+            "block-sync-concurrency",
+            "positive",
+            "Blocks loaded in parallel.",
+            ("sync.block_concurrency",),
+            "20",
+            late=True,
+        ),
         Flag(
             "block-meta-fetch-concurrency", "positive", "Meta files read in parallel.", ("sync.meta_concurrency",), "32"
         ),
@@ -227,6 +236,7 @@ FLAGS: tuple[Flag, ...] = (
             "Series calls at once; 0: no limit.",
             ("limits.concurrency",),
             "20",
+            late=True,
         ),
         Flag(
             "store.limits.request-series",

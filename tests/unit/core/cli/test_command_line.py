@@ -97,17 +97,11 @@ class TestUsageErrors:
     @pytest.mark.parametrize(
         ("argument", "said"),
         [
-            ("--no-such-flag", "No such option '--no-such-flag'"),
-            ("--sync-block-duratio=3m", "'--sync-block-duration'"),
             ("--min-time=soon", "'--min-time': 'soon' is neither a time"),
             ("--sync-block-duration=5", "'--sync-block-duration': '5' is not a duration"),
             ("--sync-block-duration=0s", "'--sync-block-duration': '0s' must be above 0"),
             ("--consistency-delay=1.5h", "'--consistency-delay': '1.5h' is not a duration"),
             ("--chunk-pool-size=1mb", "'--chunk-pool-size': '1mb' is not a byte size"),
-            ("--block-sync-concurrency=0", "'--block-sync-concurrency': '0' is below 1"),
-            ("--store.grpc.series-max-concurrency=-1", "'-1' is below 0"),
-            ("--auto-gomemlimit.ratio=1.1", "'1.1' must be above 0 and at most 1"),
-            ("--block-discovery-strategy=fast", "'fast' is not one of recursive, concurrent"),
             ("--log.level=trace", "'trace' is not one of error, warn, info, debug"),
             ("extra", "extra"),
         ],
@@ -121,6 +115,24 @@ class TestUsageErrors:
         assert err.count("\n") == 1
         assert said in err
         assert "storegate store --help" in err
+
+    @pytest.mark.parametrize(
+        ("argument", "said"),
+        [
+            ("--no-such-flag", "No such option '--no-such-flag'"),
+            ("--sync-block-duratio=3m", "'--sync-block-duration'"),
+            ("--block-sync-concurrency=0", "--block-sync-concurrency: '0' is below 1"),
+            ("--store.grpc.series-max-concurrency=-1", "'-1' is below 0"),
+            ("--auto-gomemlimit.ratio=1.1", "'1.1' must be above 0 and at most 1"),
+            ("--block-discovery-strategy=fast", "'fast' is not one of recursive, concurrent"),
+        ],
+    )
+    def test_where_the_reference_ends_with_1_so_does_this(
+        self, capsys: pytest.CaptureFixture[str], argument: str, said: str
+    ) -> None:
+        code, out, err = run(capsys, "store", STORE, argument)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert said in err
 
     def test_a_flag_cannot_be_repeated(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, _, err = run(capsys, "store", "--data-dir=a", "--data-dir=b")

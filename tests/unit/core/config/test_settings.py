@@ -87,7 +87,7 @@ class TestErrors:
             (STORE | {"sync": {"intervall": "3m"}}, "sync.intervall: unknown key, did you mean 'interval'?"),
             (STORE | {"sync": {"interval": 0}}, "sync.interval: input should be greater than 0"),
             (STORE | {"sync": {"interval": "fast"}}, "sync.interval: 'fast' is not a duration"),
-            (STORE | {"plugins": {"zzz": 1}}, "plugins.zzz: unknown key (known: disable, allow)"),
+            (STORE | {"plugins": {"zzz": 1}}, "plugins.zzz: unknown key (known: disable, allow, safe_mode)"),
             (
                 STORE | {"meta_filters": [{"type": "a"}, {"type": "b", "confg": {}}]},
                 "meta_filters[1].confg: unknown key, did you mean 'config'?",
