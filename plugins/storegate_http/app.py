@@ -17,6 +17,7 @@ from storegate_http.api import Api
 from storegate_http.api_routes import Cors, Enveloped, OptionsRoute, no_content
 from storegate_http.auth import PasswordChecker
 from storegate_http.compress import Compress
+from storegate_http.config import HttpConfig
 from storegate_http.debug import Debug
 from storegate_http.guard import Guard
 from storegate_http.http_metrics import Measured, http_metrics
@@ -51,15 +52,15 @@ class HttpApp:
         self,
         gateway: Gateway,
         registry: CollectorRegistry,
-        web: Callable[[], WebState] = WebState,
-        max_body: int = 4 << 20,
-        log: Any = None,
+        config: HttpConfig,
+        web: Callable[[], WebState],
+        log: Any,
     ) -> None:
         self.links: dict[str, str] = {}
         self._web_settings = gateway.settings.web
         self._registry = registry
         self._metrics = http_metrics(registry)
-        self._log = log if log is not None else gateway.log
+        self._log = log
         self._passwords = PasswordChecker()
         self._debug = Debug()
         self._fixed = self._probes(gateway) + self._api(gateway) + self._debug_pages()
@@ -69,7 +70,7 @@ class HttpApp:
         routes: ASGIApp = self._router
         if not self._web_settings.disable_cors:
             routes = Cors(routes)
-        self._guard = Guard(self._with_prefix(routes), web, self._passwords, max_body, self._log)
+        self._guard = Guard(self._with_prefix(routes), config, web, self._passwords, log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._guard(scope, receive, send)
@@ -133,6 +134,7 @@ class HttpApp:
             OptionsRoute(Measured(no_content, "options", self._metrics)),
             self._api_route("/blocks", api.blocks, "blocks"),
             self._api_route("/blocks/mark", api.mark, "blocks_mark", "POST"),
+            self._api_route("/plugins", api.plugins, "plugins"),
             self._api_route("/status/flags", api.flags, "status_flags"),
             self._api_route("/status/config", api.config, "status_config"),
             self._api_route("/status/runtimeinfo", api.runtime, "status_runtime"),

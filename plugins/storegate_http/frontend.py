@@ -44,7 +44,7 @@ class HttpFrontEnd:
 
     def start(self, gateway: Gateway) -> None:
         """Listen and serve. Raises ConfigurationError when the address is taken or wrong."""
-        self.app = HttpApp(gateway, self._registry, self._web, self._config.max_body_size, self._log)
+        self.app = HttpApp(gateway, self._registry, self._config, self._web, self._log)
         listener = open_listener(self._config.address, SETTING)
         port = listener.getsockname()[1]
         self._server = Server(self.app, self._config, self._web, self._log)

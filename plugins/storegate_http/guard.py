@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storegate_http.auth import PasswordChecker, TooBusyError, parse_basic
+from storegate_http.config import HttpConfig
 from storegate_http.web_file import WebState
 
 CLOSE = {"Connection": "close"}
@@ -23,12 +25,13 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, web: Callable[[], WebState], passwords: PasswordChecker, max_body: int, log: Any
+        self, app: ASGIApp, config: HttpConfig, web: Callable[[], WebState], passwords: PasswordChecker, log: Any
     ) -> None:
         self._app = app
         self._web = web
         self._passwords = passwords
-        self._max_body = max_body
+        self._max_header = config.max_header_size
+        self._max_body = config.max_body_size
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,9 +52,14 @@ class Guard:
 
     async def _refusal(self, scope: Scope, state: WebState) -> Response | None:
         """The answer to a request that is not let in."""
+        if _header_size(scope) > self._max_header:  # h11 only limits headers that come in parts
+            return PlainTextResponse("Request header too large", 431, CLOSE)
         if state.limiter is not None and not state.limiter.allows():
             return PlainTextResponse("Too Many Requests", 429)
         headers = dict(scope["headers"])
+        if b"content-length" in headers and b"transfer-encoding" in headers:
+            # a proxy in front that goes by the other one would see two requests where there is one
+            return PlainTextResponse("Content-Length and Transfer-Encoding exclude each other", 400, CLOSE)
         if state.users:
             try:
                 given = parse_basic(headers.get(b"authorization", b""))
@@ -60,7 +68,7 @@ class Guard:
             except TooBusyError:
                 return PlainTextResponse("Too many passwords are being checked", 503, {"Retry-After": "1"})
         if int(headers.get(b"content-length", b"0")) > self._max_body:
-            return _too_large()
+            return PlainTextResponse("Request body too large", 413, CLOSE)
         return None
 
 
@@ -96,8 +104,9 @@ class _Answer:
     async def give_up(self, scope: Scope, receive: Receive, response: Response) -> None:
         """Answer with `response`, unless it is too late; then the server ends the connection in the middle."""
         if not self._begun:
-            await response(scope, receive, self.send)
+            with suppress(ClientDisconnect):
+                await response(scope, receive, self.send)
 
 
-def _too_large() -> Response:
-    return PlainTextResponse("Request body too large", 413, CLOSE)
+def _header_size(scope: Scope) -> int:
+    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) + 4 for n, v in scope["headers"])

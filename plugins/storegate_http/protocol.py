@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import h11
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from storegate_http.config import HttpConfig
@@ -17,6 +18,10 @@ from storegate_http.web_file import WebState
 
 _LOG = logging.getLogger("storegate.http")
 _LOG.setLevel(logging.ERROR)  # uvicorn warns of each malformed request: a stranger could fill the log
+
+
+class ClientGoneError(ClientDisconnect, ConnectionError):
+    """The client closed the connection, or was cut off, before it had the whole answer."""
 
 
 class Connections:
@@ -55,6 +60,20 @@ class LimitedProtocol(H11Protocol):
         self._phase = ""
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._application = self.app
+        self.app = self._answer
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """Run the application. Its next `send` fails when the client has gone: uvicorn would let it go on for ever."""
+        cycle = self.cycle
+
+        async def send_or_raise(message: Any) -> None:
+            if not cycle.disconnected:
+                await send(message)
+            if cycle.disconnected:
+                raise ClientGoneError
+
+        await self._application(scope, receive, send_or_raise)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
                 ws="none",
                 server_header=False,
                 proxy_headers=False,
-                log_level="warning",
+                log_level="critical",
                 loop="asyncio",
             )
         )

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -127,6 +128,14 @@ def read_all(connection: socket.socket) -> bytes:
     except ConnectionError:
         pass
     return received
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """For what tells nobody that it has happened."""
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
