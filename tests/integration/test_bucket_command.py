@@ -189,7 +189,9 @@ class TestDemo:
         done = run(tmp_path, "verify", ulid)
         assert done.returncode == 1
         line = done.stdout.splitlines()[1]
-        offset = re.match(r"    chunks/000001 at (\d+), series \d+ \{__name__=.*\}: the checksum of a chunk", line)
+        offset = re.match(
+            r"    chunks/000001 at (\d+): the checksum of a chunk .* \[chunk\], series \d+ \{__name__=.*\}$", line
+        )
         assert offset is not None
         assert 0 <= middle - int(offset[1]) < 2000
 

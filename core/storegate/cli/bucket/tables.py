@@ -85,14 +85,14 @@ class Table:
         return [max(len(self.columns[i].title), *(len(row.cells[i]) for row in self.rows), 0) for i in shown]
 
 
-def wrap(parts: Sequence[str], width: int, gap: str = GAP, indent: str = INDENT) -> list[str]:
-    """Indented lines of whole parts, as many on each as fit."""
+def wrap(parts: Sequence[str], width: int, gap: str = GAP, indent: str = INDENT, hanging: str = "") -> list[str]:
+    """Indented lines of whole parts, as many on each as fit; those behind the first are indented by `hanging` more."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(gap) + len(part) <= width:
             lines[-1] += gap + part
         else:
-            lines.append(indent + part)
+            lines.append(indent + (hanging if lines else "") + part)
     return lines
 
 

@@ -9,7 +9,7 @@ import click
 
 from storegate.block.verify import Problem, Verdict
 from storegate.block.verify.labels import printable
-from storegate.cli.bucket.tables import wrap
+from storegate.cli.bucket.tables import GAP, wrap
 from storegate.cli.bucket.words import count, plural, size
 from storegate.errors import StoregateError
 
@@ -31,7 +31,7 @@ def outcome_text(ulid: str, outcome: Outcome, width: int) -> str:
     lines = [f"{ulid}  {_judgement(outcome)}"]
     for problem in outcome.problems:
         words = problem_text(problem).split(" ")
-        lines += [click.style(line, fg=COLOURS[problem.severity]) for line in wrap(words, width, " ")]
+        lines += [click.style(line, fg=COLOURS[problem.severity]) for line in wrap(words, width, " ", hanging=GAP)]
     lines += wrap_all(_rest(outcome), width)
     return "\n".join(lines)
 
@@ -42,7 +42,7 @@ def _judgement(verdict: Verdict) -> str:
     if not verdict.sound:
         return f"{click.style('damaged', fg='red')}: {problems}"
     read = f"{count(verdict.series)} series  {count(verdict.samples)} samples  {size(verdict.bytes)}"
-    return f"{click.style('sound', fg='green')}  {read}" + (f"  {problems}" if problems else "")
+    return f"{click.style('sound', fg='green')}  " + (problems or read)
 
 
 def wrap_all(texts: Iterator[str], width: int) -> list[str]:
@@ -51,11 +51,10 @@ def wrap_all(texts: Iterator[str], width: int) -> list[str]:
 
 
 def problem_text(problem: Problem) -> str:
-    """`chunks/000001 at 8, series 5 {__name__="up"}: the checksum of a chunk does not match [chunk]`."""
+    """`chunks/000001 at 8: the checksum of a chunk does not match [chunk], series 5 {__name__="up"}`."""
     where = printable(problem.object) + (f" at {problem.offset}" if problem.offset >= 0 else "")
-    if problem.series >= 0:
-        where += f", series {problem.series}" + (f" {problem.labels}" if problem.labels else "")
-    return f"{where}: {printable(problem.message)} [{problem.code}]"
+    series = f", series {problem.series} {problem.labels}".rstrip() if problem.series >= 0 else ""
+    return f"{where}: {printable(problem.message)} [{problem.code}]{series}"
 
 
 def _rest(verdict: Verdict) -> Iterator[str]:

@@ -399,8 +399,8 @@ class TestVerify:
         line, problem = out.splitlines()
         assert (code, line) == (1, f"{ulid}  damaged: 1 error")
         assert problem == (
-            '    chunks/000001 at 8, series 3 {__name__="up", pod="p-0"}: '
-            "the checksum of a chunk does not match [chunk]"
+            "    chunks/000001 at 8: the checksum of a chunk does not match [chunk], "
+            'series 3 {__name__="up", pod="p-0"}'
         )
 
     def test_the_document_has_all_of_it(self, folder: Folder) -> None:

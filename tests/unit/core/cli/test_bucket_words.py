@@ -189,4 +189,5 @@ class TestTable:
 
     def test_long_texts_are_wrapped_between_their_parts(self) -> None:
         assert wrap(["aaa", "bbb", "ccc", "d" * 30], 14) == ["    aaa  bbb", "    ccc", "    " + "d" * 30]
+        assert wrap(["aaa", "bbb", "ccc"], 7, " ", "", "--") == ["aaa bbb", "--ccc"]
         assert wrap([], 14) == []
