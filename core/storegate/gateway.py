@@ -32,8 +32,10 @@ from storegate.errors import CancelledError, InvalidRequestError
 from storegate.index.matchers import MatcherCompiler
 from storegate.kernels import ACCELERATED
 from storegate.manager import PluginManager
+from storegate.measured import MeasuredFilter, MeasuredObserver, MeasuredPartitioner
 from storegate.metrics import Metrics
 from storegate.objstore.opening import open_store
+from storegate.plugin_calls import CallMeter, plugin_calls
 from storegate.plugin_report import plugin_report
 from storegate.query.call import Call
 from storegate.query.chunk_pool import ChunkPool
@@ -53,7 +55,7 @@ from storegate.query.running import RunningQuery
 from storegate.query.series import SeriesStream
 from storegate.reads import Reader
 from storegate.safe_mode import settings_in_force, warnings
-from storegate.types import FrontEnd, LearnsFromReads, ObjectStore
+from storegate.types import FrontEnd, LearnsFromReads, MetaFilter, ObjectStore, Observer
 
 READ_THREADS = 64
 """Reads of the bucket that are under way at once, all queries and syncs together."""
@@ -99,7 +101,8 @@ class Gateway:
         self._store = self._behind_cache(namespace)
         self._cache = open_index_cache(self.plugins, settings.index_cache, self.registry, namespace=namespace)
         self._observers = Observers(
-            [(ref.type, self._create("observer", ref, "observers")) for ref in settings.observers], self.registry
+            [(ref.type, self._observer(ref, f"observers[{i}]")) for i, ref in enumerate(settings.observers)],
+            self.registry,
         )
         self._syncer = self._build_syncer()
         self._gate = Gate(settings.limits.concurrency, self.metrics)
@@ -115,7 +118,7 @@ class Gateway:
                 partitioner if isinstance(partitioner, LearnsFromReads) else None,
             ),
             pool=self._pool,
-            partitioner=partitioner,
+            partitioner=MeasuredPartitioner(partitioner, self._meter("partitioner", settings.partitioner)[0]),
             metrics=self.metrics,
             observers=self._observers,
             compiler=MatcherCompiler(settings.query.matcher_cache, self.registry),
@@ -289,6 +292,19 @@ class Gateway:
     def _create(self, kind: str, ref: ComponentRef, role: str, where: str = "") -> Any:
         return self.plugins.create(kind, ref, {"registry": self.registry, "role": role}, where=where)
 
+    def _meter(self, kind: str, ref: ComponentRef) -> tuple[CallMeter, str]:
+        """A meter for what the reference makes, and its origin."""
+        loaded = self.plugins.get(kind, ref.type)
+        return plugin_calls(self.registry).meter(kind, loaded.name), loaded.label
+
+    def _filter(self, ref: ComponentRef, where: str) -> MetaFilter:
+        return MeasuredFilter(
+            self._create("meta_filter", ref, "meta-filter", where=where), *self._meter("meta_filter", ref)
+        )
+
+    def _observer(self, ref: ComponentRef, where: str) -> Observer:
+        return MeasuredObserver(self._create("observer", ref, "observer", where=where), *self._meter("observer", ref))
+
     def _behind_cache(self, namespace: str) -> ObjectStore:
         """The bucket, behind a cache if the settings want one."""
         ref = self.settings.caching_bucket
@@ -300,9 +316,7 @@ class Gateway:
         settings = self.settings
         data_dir = settings.data_dir if settings.cache_index_header else None
         refs = list(enumerate(settings.meta_filters))
-        filters = [
-            (ref.type, self._create("meta_filter", ref, "meta-filter", where=f"meta_filters[{i}]")) for i, ref in refs
-        ]
+        filters = [(ref.type, self._filter(ref, f"meta_filters[{i}]")) for i, ref in refs]
         states = [state for ref in settings.meta_filters for state in self._states(ref)]
         fetcher = MetaFetcher(self._store, data_dir, filters, settings.sync, FetcherMetrics(self.registry, states))
         return BlockSyncer(

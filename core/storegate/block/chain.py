@@ -31,6 +31,11 @@ class FilterChain:
         return kept, dropped
 
 
+def _label(name: str, meta_filter: MetaFilter) -> str:
+    origin = getattr(meta_filter, "origin", "")
+    return f"{name!r} ({origin})" if origin else repr(name)
+
+
 def _select(
     name: str, meta_filter: MetaFilter, metas: Mapping[str, BlockMeta], context: FilterContext
 ) -> dict[str, str]:
@@ -38,5 +43,6 @@ def _select(
         return dict(meta_filter.select(dict(metas), context))
     except Exception as error:
         raise FilterError(
-            f"meta filter {name!r} failed ({type(error).__name__}: {error}); fix it or remove it from meta_filters"
+            f"meta filter {_label(name, meta_filter)} failed ({type(error).__name__}: {error}); fix it or remove it "
+            "from meta_filters"
         ) from error

@@ -45,4 +45,4 @@ class Observers:
                 event(observer)
             except Exception:
                 self._failures.labels(name).inc()
-                log.exception("an observer failed", observer=name)
+                log.exception("an observer failed", observer=name, origin=getattr(observer, "origin", ""))

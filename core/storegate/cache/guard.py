@@ -47,6 +47,7 @@ class GuardedCache:
         servers = Servers(cache, limits, name)
         self._cache = cache
         self._name = name
+        self.totals = metrics.totals
         self._lookups = Lookups(servers, limits, metrics, name)
         self._writes = WriteQueue(servers, limits, metrics, name)
         metrics.watch(servers.stepped_over, lambda: self._writes.items)

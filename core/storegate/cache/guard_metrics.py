@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from storegate.cache.envelope import REASONS
 from storegate.errors import DeniedError, InvalidRequestError, StoregateError
 from storegate.metrics import GATE_WAITS, SIZES, once_per_registry
+from storegate.plugin_calls import Totals, sum_of
 from storegate.types import CacheLimits
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 6, 10)
@@ -116,6 +117,8 @@ class GuardMetrics:
 
     def __init__(self, registry: CollectorRegistry, limits: CacheLimits, name: str) -> None:
         families, common = _guard_families(registry, limits.metrics), _common_families(registry)
+        self._families = families
+        self._name = name
         self.requests = families.requests.labels(name)
         self.hits = families.hits.labels(name)
         self.gets = Operation(families, name, GET)
@@ -127,6 +130,14 @@ class GuardMetrics:
         self.wrong_values = {reason: common.wrong_values.labels(name, reason) for reason in REASONS}
         self._stepped_over = common.stepped_over.labels(name)
         self._queued = common.queued.labels(name)
+
+    def totals(self) -> Totals:
+        """Calls of the cache so far; the time of failed ones is not known."""
+        return Totals(
+            calls=sum_of(self._families.operations, "_total", name=self._name),
+            seconds=sum_of(self._families.seconds, "_sum", name=self._name),
+            errors=sum_of(self._families.failures, "_total", name=self._name),
+        )
 
     def watch(self, stepped_over: Callable[[], float], queued: Callable[[], float]) -> None:
         """Ask these at each scrape."""

@@ -8,11 +8,13 @@ from prometheus_client import CollectorRegistry
 
 from storegate.cache.bucket import CachingBucket
 from storegate.cache.bucket_metrics import CachingBucketMetrics
-from storegate.cache.guard import guarded
+from storegate.cache.guard import GuardedCache, is_local
 from storegate.cache.index_cache import IndexCache, IndexCacheMetrics
 from storegate.config.settings import CachingBucketRef, IndexCacheRef
 from storegate.manager import PluginManager
+from storegate.measured import MeasuredCache
 from storegate.objstore import identity_of
+from storegate.plugin_calls import plugin_calls
 from storegate.types import Cache, ObjectStore
 
 
@@ -42,4 +44,10 @@ def _open(
     plugins: PluginManager, ref: IndexCacheRef | CachingBucketRef, registry: CollectorRegistry, role: str
 ) -> Cache:
     cache: Cache = plugins.create("cache", ref, {"registry": registry, "role": role})
-    return guarded(cache, name=role, registry=registry)
+    provider = plugins.get("cache", ref.type, where=role.replace("-", "_")).provider
+    calls = plugin_calls(registry)
+    if is_local(cache):
+        return MeasuredCache(cache, calls.meter("cache", provider.name))
+    protected = GuardedCache(cache, name=role, registry=registry)
+    calls.derive("cache", provider.name, protected.totals)
+    return protected

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from storegate.errors import CancelledError, NotFoundError
 from storegate.objstore.wrapper import StoreWrapper
+from storegate.plugin_calls import Totals, sum_of
 from storegate.types import ObjectInfo, ObjectStore
 
 OPERATIONS = ("iter", "get", "get_range", "exists", "upload", "delete", "attributes")
@@ -120,6 +121,7 @@ class InstrumentedStore(StoreWrapper):
     def __init__(self, store: ObjectStore, metrics: ObjstoreMetrics) -> None:
         super().__init__(store)
         operations = {operation: _Operation(metrics, store.name, operation) for operation in OPERATIONS}
+        self._metrics = metrics
         self._iter = operations["iter"]
         self._get = operations["get"]
         self._get_range = operations["get_range"]
@@ -127,6 +129,15 @@ class InstrumentedStore(StoreWrapper):
         self._delete = operations["delete"]
         self._attributes = operations["attributes"]
         self._last_upload = metrics.last_upload.labels(store.name)
+
+    def totals(self) -> Totals:
+        """Operations of this store so far. Not for each read: it looks at all samples."""
+        bucket = self._store.name
+        return Totals(
+            calls=sum_of(self._metrics.operations, "_total", bucket=bucket),
+            seconds=sum_of(self._metrics.seconds, "_sum", bucket=bucket),
+            errors=sum_of(self._metrics.failures, "_total", bucket=bucket),
+        )
 
     def list(self, prefix: str = "", *, recursive: bool = False) -> Iterator[ObjectInfo]:
         """See `storegate.ObjectStore.list`; the time includes what the caller does with the entries."""
