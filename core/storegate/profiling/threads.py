@@ -38,11 +38,12 @@ def all_stacks() -> str:
     names = {thread.ident: thread for thread in threading.enumerate()}
     parts = []
     frames = sys._current_frames()
+    loops = {id(loop): loop for loop in _loops(frames.values())}  # first: frames come apart when their threads go on
     for ident, frame in sorted(frames.items()):
         thread = names.get(ident)
         name = f"{thread.name}{' (daemon)' if thread.daemon else ''}" if thread else "(not of Python)"
         parts.append(f"thread {ident} {name}:\n{''.join(traceback.format_stack(frame))}")
-    for loop in {id(loop): loop for loop in _loops(frames.values())}.values():
+    for loop in loops.values():
         for task in sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name()):
             stack = "".join("".join(traceback.format_stack(frame, 1)) for frame in task.get_stack())
             parts.append(f"task {task.get_name()} {_coroutine(task)}:\n{stack}")
