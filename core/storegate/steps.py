@@ -59,8 +59,7 @@ class Fetcher:
         self.reader = reader
         self.call = call
         self._cache = cache
-        self._landed = threading.Event()
-        """Set when a flight has landed that some block waits for."""
+        self._landed: threading.Event | None = None  # set when a flight has landed that some block waits for
         self._local = cache is None or getattr(cache, "local", False) is True
 
     def quick(self, reads: int) -> bool:
@@ -111,13 +110,14 @@ class Fetcher:
             raise
         else:
             waiting.append((i, block, work, step))
-            if isinstance(step, Wait):
+            if type(step) is Wait:
+                self._landed = self._landed or threading.Event()
                 for flight in step.flights:
                     flight.when_landed(self._landed.set)
 
     def _without_held(self, waiting: list[_Entry[T]]) -> tuple[list[_Entry[T]], list[_Entry[T]]]:
         """What can go on now, and what waits for fetches of others. Blocks while nothing can go on."""
-        if not any(type(step) is Wait for _, _, _, step in waiting):
+        if self._landed is None or not any(type(step) is Wait for _, _, _, step in waiting):
             return waiting, []
         while True:
             self._landed.clear()  # before looking: a flight that lands from here on sets it again
