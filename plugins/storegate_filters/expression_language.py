@@ -1,8 +1,8 @@
 """A small language of conditions on a block: `level >= 2 and age > 14d and labels.tenant =~ "a.*"`.
 
 Parsed by a grammar, never evaluated as code. A condition compares a field with a constant of the field's kind;
-conditions are joined by `and`, `or`, `not` and parentheses. Mistakes are found when the configuration is read: ValueError
-with the place and what would be right.
+conditions are joined by `and`, `or`, `not` and parentheses. Mistakes are found when the configuration is read:
+ValueError with the place and what would be right.
 """
 
 from __future__ import annotations
