@@ -78,19 +78,19 @@ def remote_read(folder: Path, work: Path, size: Size) -> list[Row]:
     """One client, one large block: streamed chunks, labels only, samples."""
     cases = {
         "one": (
-            f"remote read: one metric, {size.series // len(METRICS)} series, streamed chunks", 3.0,
+            f"remote read: one metric, {size.series // len(METRICS)} series, streamed chunks", 4.0,
             read_request(CHUNKS, "__name__", EQUAL, METRICS[0]),
         ),
         "all": (
-            f"remote read: all {size.series} series, streamed chunks", 3.0,
+            f"remote read: all {size.series} series, streamed chunks", 4.0,
             read_request(CHUNKS, "__name__", REGEX, ".+"),
         ),
         "labels": (
-            f"remote read: all {size.series} series, labels only", 5.0,
+            f"remote read: all {size.series} series, labels only", 6.0,
             read_request(CHUNKS, "__name__", REGEX, ".+", "series"),
         ),
         "samples": (
-            f"remote read: one metric, {size.series // len(METRICS)} series, samples", 15.0,
+            f"remote read: one metric, {size.series // len(METRICS)} series, samples", 20.0,
             read_request(SAMPLES, "__name__", EQUAL, METRICS[0]),
         ),
     }  # fmt: skip
