@@ -105,7 +105,8 @@ class GrpcFrontEnd:
         self._stop_asked = asyncio.Event()
         self._services = Services(gateway, pools, series_hints=self._config.series_hints, log=self._log)
         await self._set_health(gateway.ready)
-        table = HandlerTable(rpc_metrics(self._registry), self._log).build(self._services, self._health)
+        calls = gateway.settings.request_logging.for_grpc()
+        table = HandlerTable(rpc_metrics(self._registry), calls, self._log).build(self._services, self._health)
         compression = grpc.Compression.Gzip if self._config.response_compression == "gzip" else None
         server = grpc.aio.server(options=server_options(self._config), compression=compression)
         server.add_generic_rpc_handlers(

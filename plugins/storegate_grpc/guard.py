@@ -1,4 +1,4 @@
-"""What stands around every handler: metrics, and the one place where errors become statuses."""
+"""What stands around every handler: metrics, request logging, and the one place where errors become statuses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from storegate.errors import StoregateError
+from storegate_grpc.request_log import MethodLog
 from storegate_grpc.rpc_metrics import MethodMetrics
 
 T = TypeVar("T")
@@ -21,8 +22,9 @@ _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 class Guard:
     """Runs the handlers of one method. An error that nobody expected is logged, counted, and INTERNAL: never OK."""
 
-    def __init__(self, metrics: MethodMetrics, statuses: Statuses, log: Any) -> None:
+    def __init__(self, metrics: MethodMetrics, statuses: Statuses, calls: MethodLog, log: Any) -> None:
         self.metrics = metrics
+        self._calls = calls if calls.enabled else None
         self._statuses = statuses
         self._log = log
 
@@ -31,6 +33,9 @@ class Guard:
         began = time.perf_counter()
         self.metrics.started.inc()
         code = grpc.StatusCode.OK
+        failure: BaseException | None = None
+        if self._calls is not None:
+            self._calls.started(context)
         try:
             return await work
         except grpc.aio.AbortError:  # the handler, one of a library, chose the status itself
@@ -40,12 +45,16 @@ class Guard:
             code = _why_cancelled(context)
             raise
         except Exception as error:
+            failure = error
             code, text = self._status(error)
             await context.abort(code, text)
             raise  # not reached: abort raises
         finally:
             self.metrics.handled[code].inc()
-            self.metrics.seconds.observe(time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self.metrics.seconds.observe(seconds)
+            if self._calls is not None:
+                self._calls.finished(context, code, seconds, failure)
 
     def _status(self, error: Exception) -> tuple[grpc.StatusCode, str]:
         if isinstance(error, StoregateError):

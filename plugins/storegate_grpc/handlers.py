@@ -10,9 +10,11 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from storegate.config.request_logging import CallLogging
 from storegate_grpc.codes import series_status, unary_status
 from storegate_grpc.guard import Guard, Statuses
 from storegate_grpc.reflection import V1, V1ALPHA, reflection_servicer
+from storegate_grpc.request_log import MethodLog
 from storegate_grpc.rpc_metrics import RpcMetrics
 from storegate_grpc.services import Services
 
@@ -27,8 +29,9 @@ Unary = Callable[[bytes, Any], Awaitable[bytes]]
 class HandlerTable:
     """Builds the handlers; requests and answers of the StoreAPI pass as bytes, the engine has encoded them."""
 
-    def __init__(self, metrics: RpcMetrics, log: Any) -> None:
+    def __init__(self, metrics: RpcMetrics, calls: CallLogging, log: Any) -> None:
         self._metrics = metrics
+        self._calls = calls
         self._log = log
 
     def build(self, services: Services, health: Any) -> Handlers:
@@ -48,7 +51,8 @@ class HandlerTable:
         }
 
     def _guard(self, kind: str, service: str, method: str, statuses: Statuses = unary_status) -> Guard:
-        return Guard(self._metrics.method(kind, service, method), statuses, self._log)
+        calls = MethodLog(self._calls, kind, service, method, self._log)
+        return Guard(self._metrics.method(kind, service, method), statuses, calls, self._log)
 
     def _series(self, services: Services) -> grpc.RpcMethodHandler:
         guard = self._guard("server_stream", STORE, "Series", series_status)

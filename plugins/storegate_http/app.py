@@ -22,6 +22,7 @@ from storegate_http.debug import Debug
 from storegate_http.guard import Guard
 from storegate_http.http_metrics import Measured, http_metrics
 from storegate_http.prefix import SCOPE_KEY, prefix_of
+from storegate_http.request_log import Logged
 from storegate_http.web_file import WebState
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class HttpApp:
     ) -> None:
         self.links: dict[str, str] = {}
         self._web_settings = gateway.settings.web
+        self._request_logging = gateway.settings.request_logging.for_http()
         self._registry = registry
         self._metrics = http_metrics(registry)
         self._log = log
@@ -143,7 +145,8 @@ class HttpApp:
 
     def _api_route(self, path: str, endpoint: Callable[[Request], Any], handler: str, method: str = "GET") -> Route:
         route = Route(f"/api/v1{path}", endpoint, methods=[method])
-        route.app = Measured(Compress(Enveloped(route.app, self._log)), handler, self._metrics)
+        measured = Measured(Compress(Enveloped(route.app, self._log)), handler, self._metrics)
+        route.app = Logged(measured, handler, self._request_logging, self._log)
         return route
 
     def _debug_pages(self) -> list[BaseRoute]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from storegate.config.request_logging import RequestLogging
 from storegate.config.settings import EARLIEST, LATEST, CachingBucketRef, IndexCacheRef, ObjectStoreRef
 
 
@@ -348,5 +349,5 @@ PAIRS: tuple[Pair, ...] = (
         CachingBucketRef,
         hidden=True,
     ),
-    Pair("request.logging-config", "Request logging.", WEB, ignored="requests are not logged"),
+    Pair("request.logging-config", "Which calls are logged.", WEB, "request_logging", RequestLogging),
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from storegate.config.request_logging import RequestLogging
 from storegate.config.units import ByteSize, Duration, TimeBound, resolve_time
 
 EARLIEST = "0000-01-01T00:00:00Z"
@@ -241,6 +242,7 @@ class Settings(Model):
     query: QuerySettings = Field(default=QuerySettings(), description="How queries run.")
     web: WebSettings = Field(default=WebSettings(), description="HTTP API and UI.")
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
+    request_logging: RequestLogging = Field(default=RequestLogging(), description="Lines about calls.")
 
     @model_validator(mode="after")
     def _time_reaches_the_filter(self) -> Settings:

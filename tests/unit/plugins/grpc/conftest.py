@@ -12,6 +12,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from storegate.config.request_logging import RequestLogging
 from storegate.metrics import Metrics
 from storegate.query.call import Call
 from storegate.query.request import LabelsAnswer, StoreInfo, TSDBInfo
@@ -53,7 +54,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
-        self.settings = SimpleNamespace(limits=SimpleNamespace(concurrency=2))
+        self.settings = SimpleNamespace(limits=SimpleNamespace(concurrency=2), request_logging=RequestLogging())
         self.ready = True
         self.healthy = True
         self.lists: Callable[[Any, Call], Iterator[Any]] = lambda request, call: iter([])
