@@ -62,6 +62,10 @@ class ChunkReader:
         for segment in self._segments:
             segment.report_lost(self._report)
             self.bad += segment.lost
+            overlap = segment.covered.overlap()
+            if overlap and not self.bad:  # where a bad chunk ends is a guess
+                message = f"series far apart in the index have the same {overlap[1] - overlap[0]} bytes"
+                self._report.error("chunk-ref", segment.path, message, offset=overlap[0])
             for start, end in segment.covered.gaps(0, segment.size or 0):
                 if walk:
                     self._walk(segment, start, end)

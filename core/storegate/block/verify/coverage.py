@@ -36,3 +36,12 @@ class Coverage:
         if at < end:
             found.append((at, end))
         return [(begin, stop) for begin, stop in found if begin < stop]
+
+    def overlap(self) -> tuple[int, int] | None:
+        """The first stretch that is accounted for more than once."""
+        reached = 0
+        for begin, stop in sorted(self._stretches):
+            if begin < reached:
+                return begin, min(stop, reached)
+            reached = max(reached, stop)
+        return None

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from storegate.block.discovery import CHUNKS, INDEX_FILE, BlockListing
+from storegate.block.meta import META_FILE
 from storegate.block.segments import Segments, find_segments
 from storegate.block.verify.chunks import ChunkReader
 from storegate.block.verify.files import Objects, check_files, check_marks, read_meta
@@ -132,19 +133,18 @@ class _Verification:
             _check_statistics(meta, self.outcome, self.chunks, report)
 
     def _segments(self, store: ObjectStore, meta: BlockMeta | None) -> Segments:
-        """As meta.json has them, or those that are there."""
+        """As meta.json has them, else those that are there; the sizes are those of the listing alone."""
+        ulid = self._source.ulid
         present = {path: info for path, info in self._objects.items() if path.startswith(CHUNKS)}
         listing = BlockListing(present, complete=True)
-        found = BlockMeta(ulid=self._source.ulid, min_time=0, max_time=0)
+        unnamed = BlockMeta(ulid=ulid, min_time=0, max_time=0)
         try:
-            segments = find_segments(store, meta or found, listing)
+            keys = find_segments(store, meta or unnamed, listing).keys
         except CorruptError as error:
-            self._report.error("meta", "meta.json", plain(error))
-            segments = find_segments(store, found, listing)
-        sizes = (
-            present[key] if (key := name.removeprefix(f"{found.ulid}/")) in present else None for name in segments.keys
-        )
-        return Segments(segments.keys, tuple(None if info is None else info.size for info in sizes))
+            self._report.error("meta", META_FILE, plain(error))
+            keys = find_segments(store, unnamed, listing).keys
+        found = (present.get(key.removeprefix(f"{ulid}/")) for key in keys)
+        return Segments(keys, tuple(None if info is None else info.size for info in found))
 
 
 def _check_statistics(meta: BlockMeta, outcome: IndexOutcome, chunks: ChunkReader, report: Report) -> None:
@@ -155,4 +155,4 @@ def _check_statistics(meta: BlockMeta, outcome: IndexOutcome, chunks: ChunkReade
         ("numSamples", meta.num_samples, {chunks.samples}),
     ):
         if told and told not in found:
-            report.error("statistics", "meta.json", f"stats.{what} is {told}, but the block has {max(found)}")
+            report.error("statistics", META_FILE, f"stats.{what} is {told}, but the block has {max(found)}")

@@ -107,6 +107,7 @@ command = FlagCommand(
     "inspect",
     callback=_inspect,
     help=_inspect.__doc__,
+    short_help="Sum up label sets and resolutions, or show one block.",
     params=[
         click.Argument(["ulids"], nargs=-1, metavar="[ULID]..."),
         *shared_options(),

@@ -84,6 +84,7 @@ command = FlagCommand(
     "ls",
     callback=_ls,
     help=_ls.__doc__,
+    short_help="List blocks, and what a gateway would do with each.",
     params=[
         *shared_options(),
         *selection_options(),

@@ -50,6 +50,7 @@ command = FlagCommand(
     "verify",
     callback=_verify,
     help=_verify.__doc__,
+    short_help="Read blocks whole and say what is wrong, and where.",
     params=[
         click.Argument(["ulids"], nargs=-1, metavar="[ULID]..."),
         *shared_options(),

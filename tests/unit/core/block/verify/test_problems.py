@@ -345,6 +345,21 @@ class TestChunks:
         )
         assert (unlisted.severity, unlisted.code) == ("warning", "chunks-unlisted")
 
+    def test_a_chunk_of_two_series_that_are_far_apart(self, make_raw: Any, chunk: Any, small_windows: Any) -> None:
+        block = make_raw([({"a": str(n)}, [chunk(1)]) for n in range(3)], files=False)
+        first, middle, _ = [one.chunks[0].ref for one in block.obvious().series()]
+        refs = first, middle, first
+        series = [IndexSeries(((b"a", b"%d" % n),), [ChunkEntry(1, 1, ref)]) for n, ref in enumerate(refs)]
+        block.put("index", build_index(series).data)
+        with small_windows(1):
+            shared, unlisted = block.verify().problems
+        assert (shared.code, shared.object, shared.offset, unlisted.code) == (
+            "chunk-ref",
+            "chunks/000001",
+            first,
+            "chunks-unlisted",
+        )
+
     def test_a_ref_to_a_segment_that_is_not_in_the_list(self, make_raw: Any, chunk: Any) -> None:
         block = make_raw([({"a": "1"}, [chunk(1)])], files=False)
         block.put("index", build_index([IndexSeries(((b"a", b"1"),), [ChunkEntry(1, 1, (3 << 32) + 8)])]).data)
