@@ -21,6 +21,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from storegate.tenant_metrics import FetchMetrics, SeriesCallMetrics
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -34,7 +36,6 @@ POSTINGS_SIZES = (*SIZES[:-2], 128 * MIB, 256 * MIB, 512 * MIB, 768 * MIB, 1024 
 LOADS = (0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60, 90, 120, 300)  # s, opening a block
 HEADER_LOADS = (0.01, 0.02, 0.05, *LOADS)
 GATE_WAITS = (0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720)  # s
-DATA_TYPES = ("postings", "series", "chunks")
 MAX_TENANTS = 200
 OTHER_TENANTS = "other"
 DEFAULT_TENANT = "default-tenant"
@@ -118,7 +119,8 @@ class Metrics:
         self.registry = registry
         self._tenants: set[str] = {DEFAULT_TENANT}
         self._tenants_lock = threading.Lock()
-        self._series_calls: dict[str, _SeriesCallMetrics] = {}
+        self._series_calls: dict[str, SeriesCallMetrics] = {}
+        self._fetches: dict[str, FetchMetrics] = {}
         self._add_blocks()
         self._add_series_calls()
         self._add_fetches()
@@ -128,6 +130,7 @@ class Metrics:
         self._add_index_headers()
         self._add_server()
         self._add_process()
+        self.fetches(DEFAULT_TENANT)  # at 0 from the start, so that rates begin with the first event
 
     def tenant(self, name: str) -> str:
         """The label value for a tenant: its name, or `other` once `MAX_TENANTS` different ones were seen."""
@@ -148,10 +151,15 @@ class Metrics:
         tenant = self.tenant(stats.tenant or DEFAULT_TENANT)
         call = self._series_calls.get(tenant)
         if call is None:
-            call = self._series_calls.setdefault(tenant, _SeriesCallMetrics(self, tenant))
+            call = self._series_calls.setdefault(tenant, SeriesCallMetrics(self, tenant))
         call.observe(stats)
         if sent_chunk_sizes is not None:
             self.sent_chunk_size_bytes.observe_array(tenant, sent_chunk_sizes)
+
+    def fetches(self, tenant: str) -> FetchMetrics:
+        """What counts the fetches of a tenant, whose name has passed `tenant`."""
+        found = self._fetches.get(tenant)
+        return found or self._fetches.setdefault(tenant, FetchMetrics(self, tenant))
 
     # --- registration ---
 
@@ -344,43 +352,6 @@ class Metrics:
         self.status = Gauge("thanos_status", "Probes: 1 is yes", ("check", "component"), registry=self.registry)
         for check in ("ready", "healthy"):
             self.status.labels(check, "store").set(0)
-
-
-class _SeriesCallMetrics:
-    """The histograms of one tenant's Series calls: looking the children up by labels costs more than observing."""
-
-    def __init__(self, metrics: Metrics, tenant: str) -> None:
-        self._touched = [metrics.series_data_touched.labels(kind, tenant) for kind in DATA_TYPES]
-        self._fetched = [metrics.series_data_fetched.labels(kind, tenant) for kind in DATA_TYPES]
-        self._touched_bytes = [metrics.series_data_size_touched_bytes.labels(kind, tenant) for kind in DATA_TYPES]
-        self._fetched_bytes = [metrics.series_data_size_fetched_bytes.labels(kind, tenant) for kind in DATA_TYPES]
-        self._blocks = metrics.series_blocks_queried.labels(tenant)
-        self._get_all = metrics.series_get_all_duration_seconds.labels(tenant)
-        self._merge = metrics.series_merge_duration_seconds.labels(tenant)
-        self._series = metrics.series_result_series.labels(tenant)
-        self._postings_bytes = metrics.postings_size_bytes.labels(tenant)
-
-    def observe(self, stats: QueryStats) -> None:
-        s = stats
-        for children, values in (
-            (self._touched, (s.postings_touched, s.series_touched, s.chunks_touched)),
-            (self._fetched, (s.postings_fetched, s.series_fetched, s.chunks_fetched)),
-            (
-                self._touched_bytes,
-                (s.postings_touched_size_sum, s.series_touched_size_sum, s.chunks_touched_size_sum),
-            ),
-            (
-                self._fetched_bytes,
-                (s.postings_fetched_size_sum, s.series_fetched_size_sum, s.chunks_fetched_size_sum),
-            ),
-        ):
-            for child, value in zip(children, values, strict=True):
-                child.observe(value)
-        self._blocks.observe(s.blocks_queried)
-        self._get_all.observe(s.get_all_seconds)
-        self._merge.observe(s.merge_seconds)
-        self._series.observe(s.merged_series_count)
-        self._postings_bytes.observe(s.postings_touched_size_sum + s.postings_fetched_size_sum)
 
 
 def _version() -> str:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from storegate.flights import Flights
-from storegate.metrics import SIZES
+from storegate.metrics import DEFAULT_TENANT, SIZES
 from storegate.types import Cache
 
 Item = Literal["Postings", "ExpandedPostings", "Series"]
@@ -40,6 +40,9 @@ class IndexCacheMetrics:
             buckets=FETCH_SECONDS,
             registry=registry,
         )
+        for item in ITEMS:
+            self.requests.labels(item, DEFAULT_TENANT)
+            self.hits.labels(item, DEFAULT_TENANT)
 
 
 class _OfTenant(NamedTuple):

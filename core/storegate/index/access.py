@@ -35,6 +35,13 @@ class Access:
     """Indexes that were read whole, by ULID: where the bytes begin in the file, and the bytes."""
     charged: dict[str, set[int]] = field(default_factory=dict)
     """Of these: the pages of series that the request was charged for."""
+    series_seconds: dict[str, float] = field(default_factory=dict)
+    """Time to fetch series entries, by ULID, cache or bucket."""
+
+    def series_batch(self, ulid: str, seconds: float) -> None:
+        """A batch of series entries of a block is there."""
+        self.series_seconds[ulid] = self.series_seconds.get(ulid, 0.0) + seconds
+        self.metrics.fetches(self.tenant).series.observe(seconds)
 
 
 def plan_reads(

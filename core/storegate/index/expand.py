@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from storegate.cache.index_cache import matchers_digest
-from storegate.cache.postings_codec import decode_postings, encode_postings, encoded_size
+from storegate.cache.postings_codec import encoded_size
 from storegate.errors import CorruptError
 from storegate.index.access import Access
 from storegate.index.groups import Group, Lists, all_postings, posting_groups
 from storegate.index.header import IndexHeader
+from storegate.index.kept_postings import decode_lists, encode_lists
 from storegate.index.lazy import split_lazy
 from storegate.index.lists import Refs, find_lists
 from storegate.index.matchers import Matcher
@@ -63,8 +64,8 @@ def expand_postings(
 
         def expand(_: Collection[None]) -> Work[dict[None, Expanded]]:
             expanded = yield from _expand(ulid, key, header, matchers, access, series_size)
-            if not expanded.lazy:
-                cache.put("ExpandedPostings", access.tenant, {expanded_key: encode_postings(expanded.refs)})
+            if not expanded.lazy and cache.keeps("ExpandedPostings"):
+                cache.put("ExpandedPostings", access.tenant, encode_lists({expanded_key: expanded.refs}, access))
             return {None: expanded}
 
         own, known = yield from fetch_together(
@@ -81,9 +82,9 @@ def expand_postings(
 def _look_up_expanded(key: str, access: Access) -> Work[dict[None, Expanded]]:
     if not access.cache.keeps("ExpandedPostings"):
         return {}
-    value = (yield Lookup([key], access.cache.timer("ExpandedPostings", access.tenant))).get(key)
-    refs = None if value is None else decode_postings(value)
-    return {} if refs is None else {None: Expanded(refs)}
+    values = yield Lookup([key], access.cache.timer("ExpandedPostings", access.tenant))
+    known = decode_lists({None: values[key]} if key in values else {}, access)
+    return {same: Expanded(refs) for same, refs in known.items()}
 
 
 def _expand(

@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from storegate.cache.postings_codec import decode_postings, encode_postings, encoded_size
+from storegate.cache.postings_codec import encoded_size
 from storegate.errors import CorruptError
 from storegate.index.access import SMALL_INDEX, Access, plan_reads
 from storegate.index.groups import Lists
 from storegate.index.header import IndexHeader
+from storegate.index.kept_postings import decode_lists, encode_lists
 from storegate.index.pages import keep_pages
 from storegate.index.together import fetch_together
 from storegate.kernels import explain, postings
@@ -26,6 +27,13 @@ MAX_CACHED_LISTS = 256
 
 def find_lists(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access) -> Work[dict[int, Refs]]:
     """Ascending lists by their start: those of the cache, the others from the bucket."""
+    started = time.perf_counter()
+    found = yield from _find(ulid, key, header, lists, access)
+    access.metrics.fetches(access.tenant).postings.observe(time.perf_counter() - started)
+    return found
+
+
+def _find(ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access) -> Work[dict[int, Refs]]:
     cache, starts = access.cache, lists[:, 0].tolist()
     small = header.postings_range[1] - header.series[0] <= SMALL_INDEX
     many = len(starts) > MAX_CACHED_LISTS
@@ -59,13 +67,7 @@ def _look_up(ulid: str, header: IndexHeader, starts: Collection[int], access: Ac
         return {}
     keys = [cache.postings_key(ulid, header.identity, start) for start in starts]
     values = yield Lookup(keys, cache.timer("Postings", access.tenant))
-    known: dict[int, Refs] = {}
-    for start, cache_key in zip(starts, keys, strict=True):
-        value = values.get(cache_key)
-        refs = None if value is None else decode_postings(value)
-        if refs is not None:
-            known[start] = refs
-    return known
+    return decode_lists({start: values[at] for start, at in zip(starts, keys, strict=True) if at in values}, access)
 
 
 def _touched(known: dict[int, Refs], access: Access) -> None:
@@ -80,7 +82,6 @@ def _read(
     ulid: str, key: str, header: IndexHeader, lists: Lists, access: Access, *, small: bool
 ) -> Work[dict[int, Refs]]:
     """Read lists from the bucket, with their checksums; a small index is read whole, series and all."""
-    started = time.perf_counter()
     starts, ends = np.ascontiguousarray(lists[:, 0]), lists[:, 1] + 4
     wanted = int((ends - starts).sum())
     access.charge(wanted, "fetching postings")
@@ -106,7 +107,6 @@ def _read(
         postings_touched=len(lists),
         postings_touched_size_sum=wanted,
     )
-    access.metrics.postings_fetch_duration_seconds.labels(access.tenant).observe(time.perf_counter() - started)
     return found
 
 
@@ -137,8 +137,8 @@ def _read_whole(
 def _keep(ulid: str, header: IndexHeader, found: dict[int, Refs], access: Access) -> None:
     cache = access.cache
     if len(found) <= MAX_CACHED_LISTS and cache.keeps("Postings"):
-        items = {cache.postings_key(ulid, header.identity, at): encode_postings(refs) for at, refs in found.items()}
-        cache.put("Postings", access.tenant, items)
+        items = {cache.postings_key(ulid, header.identity, at): refs for at, refs in found.items()}
+        cache.put("Postings", access.tenant, encode_lists(items, access))
 
 
 def _check_length(reads: Sequence[Read], key: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -141,7 +140,6 @@ def _read(
     """(file offset, bytes) of each read that together hold the pages."""
     if not pages:
         return []
-    started = time.perf_counter()
     bounds = np.array([_bounds(page, header) for page in pages], np.int64)
     arena, reads, _ = plan_reads(
         key, np.ascontiguousarray(bounds[:, 0]), np.ascontiguousarray(bounds[:, 1]), access.partitioner
@@ -153,7 +151,6 @@ def _read(
             raise CorruptError("the index ends inside its series section", object=key, offset=read.offset + read.got)
         keep_pages(ulid, read.offset, read.buffer, header, access)
     access.stats.add(series_fetched_size_sum=len(arena), series_fetch_count=len(reads))
-    access.metrics.series_fetch_duration_seconds.labels(access.tenant).observe(time.perf_counter() - started)
     return [(read.offset, read.buffer) for read in reads]
 
 

@@ -82,6 +82,17 @@ class Query:
         costs.matchers = tuple(matcher_text(matcher) for matcher in matchers)
         costs.min_time, costs.max_time = min_time, max_time
 
+    def observe_fetches(self) -> None:
+        """Observe, at the end of the request, what its blocks took to be read, and what was read twice."""
+        fetches = self.shared.metrics.fetches(self.tenant)
+        fetches.series_refetches.inc(self.stats.series_refetches)
+        fetches.chunk_refetches.inc(self.stats.chunks_refetches)
+        for seconds in self.access.series_seconds.values():
+            fetches.series_sum.observe(seconds)
+        for seconds, wall in self.costs.chunk_reads():
+            fetches.chunks.observe(seconds)
+            fetches.chunks_sum.observe(wall)
+
     def _dropped(self, limit: str) -> None:
         self.shared.metrics.queries_dropped_total.labels(limit, self.tenant).inc()
 

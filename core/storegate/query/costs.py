@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 CLIENT = "client"
 """The stage in which a query waits for the client to take what is ready."""
+CHUNKS = "chunks"
+"""The stage in which nothing but chunk files is read."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,9 @@ class BlockCost:
     requests: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    chunk_seconds: float = 0.0  # those of chunk files alone
+    chunk_wall_seconds: float = 0.0  # the same, counted once where reads ran side by side
+    last_read: float = 0.0  # when a read of chunks ended, by the performance counter
 
 
 @dataclass(slots=True)
@@ -82,7 +87,18 @@ class QueryCosts:
             for cost in (self._of(self._at_work), self.blocks.setdefault(block, BlockCost())):
                 cost.requests += 1
                 cost.bytes += size
-            self.blocks[block].seconds += seconds
+            cost = self.blocks[block]
+            cost.seconds += seconds
+            if self._at_work == CHUNKS:
+                now = time.perf_counter()
+                cost.chunk_seconds += seconds
+                cost.chunk_wall_seconds += min(seconds, now - cost.last_read)
+                cost.last_read = now
+
+    def chunk_reads(self) -> list[tuple[float, float]]:
+        """Seconds that the chunks of each block took to be read: all reads together, and by the clock."""
+        with self._lock:
+            return [(c.chunk_seconds, c.chunk_wall_seconds) for c in self.blocks.values() if c.last_read]
 
     def looked_up(self, keys: int, hits: int) -> None:
         """The index cache was asked."""

@@ -108,6 +108,7 @@ class _LabelCall:
         finally:
             query.costs.enter("")
             query.shared.running.remove(query)
+            query.observe_fetches()
             query.shared.observers.query_finished(query.stats)
 
     def _answer(self, from_header: FromHeader, from_series: FromSeries) -> LabelsAnswer:

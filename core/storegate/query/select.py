@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -175,9 +176,11 @@ def _decode_stretch(
     estimate, anew = _estimate(block, wanted), False
     parts: list[Columns] = []
     while len(refs):
+        started = time.perf_counter()
         arena, runs = yield from fetch_entries(
             block.meta.ulid, block.index_key, header, refs, estimate, access, anew=anew
         )
+        access.series_batch(block.meta.ulid, time.perf_counter() - started)
         places = np.empty((len(refs), 2), np.int64)
         if (bad := kernel.locate(refs, header.scale, runs, places)) >= 0:
             raise CorruptError(explain(SHORT), object=block.index_key, offset=int(refs[bad]) * header.scale)

@@ -13,6 +13,7 @@ from storegate.block.catalog import CatalogSnapshot, Selection
 from storegate.index.header import IndexHeader
 from storegate.query.call import Call
 from storegate.query.context import Query, Shared, blamed
+from storegate.query.costs import CHUNKS
 from storegate.query.gate import Gate
 from storegate.query.merge import merge_series
 from storegate.query.plan import BlockPlan, Matchers, Select, block_filter, held, left_over
@@ -88,7 +89,7 @@ class SeriesStream:
         sizes = np.concatenate(self._chunk_sizes) if self._chunk_sizes and not self._request.skip_chunks else None
         shared = self._query.shared
         shared.metrics.observe_series(self.stats, sizes)
-        self._count_refetches()
+        self._query.observe_fetches()
         shared.observers.query_finished(self.stats)
 
     def _leave(self) -> None:
@@ -97,13 +98,6 @@ class SeriesStream:
         self.exhausted = True
         self._steps.close()
         self._stack.close()
-
-    def _count_refetches(self) -> None:
-        metrics, stats, tenant = self._query.shared.metrics, self.stats, self._query.tenant
-        if stats.series_refetches:
-            metrics.series_refetches_total.labels(tenant).inc(stats.series_refetches)
-        if stats.chunks_refetches:
-            metrics.chunk_refetches_total.labels(tenant).inc(stats.chunks_refetches)
 
     # --- the steps: each ends with a `yield`, before which `quick` is set for the one that follows ---
 
@@ -206,7 +200,7 @@ class SeriesStream:
             )
         parts = [part for part in found if len(part)]
         if empty := len(plans) - len(parts):
-            query.shared.metrics.empty_postings_total.labels(query.tenant).inc(empty)
+            query.shared.metrics.fetches(query.tenant).empty_postings.inc(empty)
         return parts
 
     def _stream(self, parts: list[SelectedSeries]) -> Generator[list[bytes], None, None]:
@@ -221,7 +215,7 @@ class SeriesStream:
             pool=shared.chunk_pool,
             aggregates=sum(1 << aggregate for aggregate in set(request.aggregates) if 0 <= aggregate <= 5),
         )
-        query.costs.enter("chunks")
+        query.costs.enter(CHUNKS)
         with blamed("", "chunks"):
             for frames, last in stream_frames(
                 context, min(request.batch_size, MAX_BATCH), request.limit, self._chunk_sizes

@@ -106,7 +106,12 @@ def test_a_histogram_has_its_name_labels_and_buckets(metrics, registry, name, sh
     histogram = getattr(metrics, name)
     (histogram.labels(*("x" for _ in labels)) if labels else histogram).observe(0)
     family = families(registry)[STORE + name]
-    bounds = [float(s.labels["le"]) for s in family.samples if s.name.endswith("_bucket")]
+    wanted = dict.fromkeys(labels, "x")
+    bounds = [
+        float(s.labels["le"])
+        for s in family.samples
+        if s.name.endswith("_bucket") and wanted.items() <= s.labels.items()
+    ]
     assert family.type == "histogram"
     assert bounds == [*buckets, float("inf")]
 
@@ -165,6 +170,14 @@ def test_tenants_beyond_the_cap_share_one_label(metrics):
     assert labels[-1] == "other"
     assert metrics.tenant("t0") == "t0"
     assert metrics.tenant(TENANT) == TENANT
+
+
+def test_counters_of_the_default_tenant_are_there_from_the_start(metrics, registry):
+    for name in ("series_refetches_total", "chunk_refetches_total", "empty_postings_total"):
+        assert registry.get_sample_value(STORE + name, {"tenant": TENANT}) == 0
+    for op in ("encode", "decode"):
+        labels = {"op": op, "tenant": TENANT}
+        assert registry.get_sample_value(STORE + "cached_postings_compressions_total", labels) == 0
 
 
 def test_there_are_no_created_series(metrics, registry):

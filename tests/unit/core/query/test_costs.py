@@ -101,3 +101,21 @@ def test_a_label_call_is_billed_even_when_it_fails(engine: Any, up: Any) -> None
     (stats,) = engine.finished.stats
     assert stats.error
     assert "series" in stats.costs.stages
+
+
+def test_chunk_reads_side_by_side_take_their_time_once_by_the_clock(clock: list[float]) -> None:
+    costs = QueryCosts()
+    costs.enter("series")
+    costs.read_done("A", 10, 2.0)
+    costs.enter("chunks")
+    costs.read_done("A", 10, 0.5)
+    clock[0] += 0.25
+    costs.read_done("A", 10, 0.5)
+    assert costs.chunk_reads() == [(1.0, 0.75)]
+
+
+def test_a_block_without_reads_of_chunks_has_no_time_of_them() -> None:
+    costs = QueryCosts()
+    costs.enter("series")
+    costs.read_done("A", 10, 2.0)
+    assert costs.chunk_reads() == []
