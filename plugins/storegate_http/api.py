@@ -20,6 +20,7 @@ from starlette.responses import Response
 from storegate.config.masking import masked_settings
 from storegate.errors import InvalidRequestError, StoregateError
 from storegate.logs import timestamp
+from storegate_http.background import on_own_thread
 from storegate_http.blocks_json import global_view, loaded_view
 from storegate_http.forms import form_fields
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from storegate.gateway import Gateway
 
 STATUSES: Mapping[str, int] = {"bad_data": 400, "execution": 422, "canceled": 503, "timeout": 503, "internal": 500}
+
+MARKS_AT_ONCE = 4  # a bucket that does not answer keeps each of them waiting for long
 
 
 class Api:
@@ -36,6 +39,7 @@ class Api:
         self._gateway = gateway
         self._log = log
         self._started = time.time_ns()
+        self._marking = asyncio.Semaphore(MARKS_AT_ONCE)
 
     def blocks(self, request: Request) -> Response:
         label = self._gateway.settings.web.group_label
@@ -50,7 +54,8 @@ class Api:
         try:
             form = await form_fields(request)
             arguments = (form.get("id", ""), form.get("action", ""), form.get("detail", ""))
-            await asyncio.to_thread(self._gateway.mark_block, *arguments)
+            async with self._marking:
+                await on_own_thread("mark", lambda: self._gateway.mark_block(*arguments))
         except InvalidRequestError as error:
             return failure("bad_data", str(error))
         except StoregateError as error:

@@ -7,7 +7,6 @@ import gc
 import math
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from storegate.profiling import heap, sampler, threads
 from storegate.profiling.pprof import encode
 from storegate.profiling.profile import Profile, collapsed, top
+from storegate_http.background import on_own_thread
 
 DEFAULT_SECONDS = 30.0
 MAX_SECONDS = 300.0
@@ -105,29 +105,22 @@ class Debug:
         write = _writer(request, name)
         if not self._busy.acquire(blocking=False):
             raise HTTPException(429, "Another profile is being taken", {"Retry-After": "10"})
-        taken: Future[Response] = Future()
         self._stop = stop = threading.Event()
 
-        def work() -> None:
+        def work() -> Response:
             try:
-                response = write(take(stop))
-            except Exception as error:
+                return write(take(stop))
+            finally:
                 self._busy.release()
-                taken.set_exception(error)
-            else:
-                self._busy.release()
-                taken.set_result(response)
 
-        threading.Thread(target=work, name="profiler", daemon=True).start()
+        taken = on_own_thread("profiler", work)
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
-        waiting: asyncio.Future[Any] = asyncio.wrap_future(taken)
         try:
-            await asyncio.wait({gone, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({gone, taken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stop.set()
             gone.cancel()
-        response: Response = await waiting
-        return response
+        return await taken
 
 
 def _writer(request: Request, name: str) -> Callable[[Profile], Response]:

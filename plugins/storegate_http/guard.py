@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -42,6 +43,8 @@ class Guard:
         try:
             app = await self._refusal(scope, state) or self._app
             await app(scope, _Body(receive, self._max_body).receive, answer.send)
+        except asyncio.CancelledError:  # the server stops, and the time of grace has passed
+            await answer.give_up(scope, receive, PlainTextResponse("The gateway stops", 503, CLOSE))
         except ClientDisconnect:
             pass  # nobody is left to hear what went wrong
         except HTTPException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from storegate.config.settings import ComponentRef, Settings
 REDACTED = "<REDACTED>"
 OBJECT_STORE_PAIR = "objstore.config"
 _MISSING = object()
+_USER_OF_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def flag_texts(settings: Settings, given: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -27,13 +29,18 @@ def flag_texts(settings: Settings, given: Mapping[str, Any] | None = None) -> di
     for flag in FLAGS:
         if flag.section != PROCESS:
             for name in (flag.name, *flag.aliases):
-                texts[name] = _flag_text(flag, settings, given)
+                texts[name] = without_credentials(_flag_text(flag, settings, given))
     for pair in PAIRS:
         if pair.section != PROCESS:
             hidden = pair.name == OBJECT_STORE_PAIR
             texts[f"{pair.name}-file"] = REDACTED if hidden else str(given.get(f"{pair.name}-file", ""))
             texts[pair.name] = REDACTED if hidden or given.get(pair.name) else ""
     return dict(sorted(texts.items()))
+
+
+def without_credentials(text: str) -> str:
+    """A text whose URLs name no user and no password."""
+    return _USER_OF_URL.sub(REDACTED, text)
 
 
 def _flag_text(flag: Flag, settings: Settings, given: Mapping[str, Any]) -> str:

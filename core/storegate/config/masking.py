@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from storegate.config.flag_texts import REDACTED
+from storegate.config.flag_texts import REDACTED, without_credentials
 from storegate.config.settings import ComponentRef, Settings
 from storegate.errors import PluginError
 
@@ -22,13 +22,13 @@ KINDS = {
     "partitioner": "partitioner",
     "frontends": "frontend",
     "observers": "observer",
+    "tracing": "observer",
 }
 """The settings that are references to plugins, and the kind of each."""
 _PYDANTIC_MASK = "**********"
 _SECRET_NAME = re.compile(
     r"passw|secret|token|credential|private|access_key|account_key|api_key|connection_string", re.I
 )
-_USER_OF_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def masked_settings(settings: Settings, plugins: PluginManager) -> dict[str, Any]:
@@ -65,5 +65,5 @@ def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, str) and value:
         if value == _PYDANTIC_MASK or _SECRET_NAME.search(name):
             return REDACTED
-        return _USER_OF_URL.sub(REDACTED, value)
+        return without_credentials(value)
     return value

@@ -77,6 +77,11 @@ def test_the_object_store_is_hidden_whole(tmp_path: Path) -> None:
     assert (found["objstore.config"], found["objstore.config-file"]) == (REDACTED, REDACTED)
 
 
+def test_credentials_in_urls_are_hidden() -> None:
+    found = texts(web__external_prefix="https://ann:hunter2@acme.example/x")
+    assert found["web.external-prefix"] == f"https://{REDACTED}@acme.example/x"
+
+
 @pytest.mark.parametrize("pair", [pair.name for pair in PAIRS if pair.section != PROCESS])
 def test_no_yaml_text_is_shown(pair: str) -> None:
     secret = "hunter2"
