@@ -2,8 +2,8 @@
 
 It needs `storegate[testing]`. Blocks are written with `write_block` and its siblings; `read_block` and `obvious_series`
 say what must come back; `storegate.testing.faults` wraps object stores, `storegate.testing.flaky_proxy` harms
-connections, `storegate.testing.object_store_suite` holds tests to inherit, `storegate.testing.strategies` makes random
-input.
+connections, `storegate.testing.strategies` makes random input. `object_store_suite`, `cache_suite`, `meta_filter_suite`
+and `partitioner_suite` hold tests to inherit; `gateway` starts a gateway, `fixtures` has it as a fixture of pytest.
 """
 
 from __future__ import annotations
