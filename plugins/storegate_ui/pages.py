@@ -1,0 +1,156 @@
+"""The pages: a Jinja2 template each, and what it shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from storegate.config.masking import masked_settings
+from storegate.config.settings import ComponentRef
+from storegate.kernels import ACCELERATED
+from storegate.manager import KINDS
+from storegate_ui.caches import cache_rows
+from storegate_ui.config import UiConfig
+from storegate_ui.files import StaticFiles
+from storegate_ui.texts import bytes_text, count_text, duration_text, percent_text, time_text
+
+if TYPE_CHECKING:
+    from storegate.gateway import Gateway
+
+PAGES: Mapping[str, str] = {
+    "loaded": "Blocks",
+    "queries": "Queries",
+    "caches": "Caches",
+    "plugins": "Plugins",
+    "config": "Configuration",
+    "flags": "Flags",
+    "status": "Status",
+    "missing": "Not found",
+}
+"""Titles by path, in the order of the menu; `missing` is not in it."""
+PACKAGES = ("grpcio", "protobuf", "numpy", "pydantic", "pluggy", "prometheus-client", "starlette", "uvicorn", "Jinja2")
+
+
+def prefix_of(request: Request) -> str:
+    """The path under which a proxy shows the pages; the HTTP front end found and cleaned it."""
+    prefix: str = request.scope.get("storegate.prefix", "")
+    return prefix
+
+
+class Pages:
+    """Renders pages. Thread-safe: templates are compiled once, and every page looks at the gateway anew."""
+
+    def __init__(self, gateway: Gateway, config: UiConfig, files: StaticFiles) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._files = files
+        self._began = time.time()
+        self._environment = Environment(
+            loader=PackageLoader("storegate_ui"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {
+            "bytes": bytes_text,
+            "count": count_text,
+            "duration": duration_text,
+            "percent": percent_text,
+            "time": time_text,
+        }
+        self._contexts: Mapping[str, Callable[[], Mapping[str, Any]]] = {
+            "queries": self._queries,
+            "caches": lambda: {"caches": cache_rows(gateway.registry)},
+            "plugins": self._plugins,
+            "config": self._settings,
+            "flags": lambda: {"flags": sorted(gateway.flags.items())},
+            "status": self._status,
+        }
+
+    def render(self, name: str, request: Request, status: int = 200) -> Response:
+        """One page. `part=content` leaves the frame out: a page that is open takes it to renew itself."""
+        shown = self._contexts.get(name, dict)()
+        text = self._environment.get_template(f"{name}.html").render(
+            **shown,
+            page=name,
+            title=PAGES[name],
+            menu={path: title for path, title in PAGES.items() if path != "missing"},
+            base=prefix_of(request),
+            frame="none.html" if request.query_params.get("part") == "content" else "frame.html",
+            version=self._files.version,
+            admin=not self._gateway.settings.web.disable_admin_operations,
+            refresh=self._config.refresh,
+        )
+        return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+    def _queries(self) -> Mapping[str, Any]:
+        return {"queries": self._gateway.running(), "now": time.time()}
+
+    def _plugins(self) -> Mapping[str, Any]:
+        plugins = self._gateway.plugins
+        providers = [(kind, loaded) for kind in KINDS for loaded in plugins.providers(kind)]
+        used = _types_in_use(self._gateway)
+        return {"sources": plugins.sources(), "providers": providers, "used": used}
+
+    def _settings(self) -> Mapping[str, Any]:
+        settings = masked_settings(self._gateway.settings, self._gateway.plugins)
+        groups = {name: _yaml(value) for name, value in settings.items()}
+        return {"groups": groups}
+
+    def _status(self) -> Mapping[str, Any]:
+        gateway = self._gateway
+        info = gateway.info()
+        return {
+            "ready": gateway.ready,
+            "healthy": gateway.healthy,
+            "began": self._began,
+            "addresses": gateway.addresses,
+            "info": info,
+            "label_sets": [json.dumps(dict(labels), ensure_ascii=False) for labels in info.label_sets],
+            "build": {
+                "storegate": _version("storegate"),
+                platform.python_implementation(): platform.python_version(),
+                "platform": f"{platform.system()} {platform.machine()}",
+                "compiled kernels": "yes" if ACCELERATED else "no: queries are slow",
+                "cores": str(len(os.sched_getaffinity(0))),
+            },
+            "packages": {name: _version(name) for name in PACKAGES},
+        }
+
+
+def _yaml(value: Any) -> str:
+    nested = isinstance(value, dict | list)
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip() if nested else str(value)
+
+
+def _types_in_use(gateway: Gateway) -> set[tuple[str, str]]:
+    """(kind, folded name) of the providers that the settings name."""
+    settings = gateway.settings
+    caches = [settings.index_cache, *([settings.caching_bucket] if settings.caching_bucket else [])]
+    named: Mapping[str, Sequence[ComponentRef]] = {
+        "object_store": [settings.object_store],
+        "cache": caches,
+        "meta_filter": settings.meta_filters,
+        "partitioner": [settings.partitioner],
+        "frontend": settings.frontends,
+        "observer": settings.observers,
+    }
+    return {(kind, ref.type.partition("@")[0].casefold()) for kind, refs in named.items() for ref in refs}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
