@@ -21,7 +21,7 @@ class LazyGroup(click.Group):
         "demo": ("storegate.cli.demo:demo", "Write a small bucket, serve it, and try a query."),
         "bucket": ("storegate.cli.bucket:bucket", "List, inspect and verify blocks."),
         "plugins": ("storegate.cli.plugins:plugins", "Show the installed plugins."),
-        "config": ("storegate.cli.check_config:config", "Check configuration files."),
+        "config": ("storegate.cli.config:config", "Check and show configurations."),
         "version": ("storegate.cli.version:version", "Show the version."),
     }
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from storegate.errors import ConfigurationError
 
@@ -181,10 +181,14 @@ def _time_bound(value: str) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, allow_inf_nan=False)]
+def _number_or_text(kind: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0}, {"type": "string", "pattern": "^[0-9.]"}]})
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, allow_inf_nan=False), _number_or_text("number")]
 """Seconds; text such as `30s`, `1h30m`, `6w`, or a number of seconds. Never negative."""
 
-ByteSize = Annotated[int, BeforeValidator(_byte_size), Field(ge=0)]
+ByteSize = Annotated[int, BeforeValidator(_byte_size), Field(ge=0), _number_or_text("integer")]
 """Bytes; text such as `250MB` (powers of 1024), or a whole number of bytes."""
 
 TimeBound = Annotated[str, AfterValidator(_time_bound)]

@@ -89,7 +89,7 @@ class TestShow:
     def test_it_has_the_settings_with_their_defaults(self, run: Run) -> None:
         code, out = run("show", "in-memory")
         assert code == 0
-        assert any(line.split()[:2] == ["max_size", "integer"] for line in out.splitlines())
+        assert any(line.split()[:4] == ["max_size", "integer", "or", "string"] for line in out.splitlines())
 
     def test_the_schema_of_settings_is_json(self, run: Run) -> None:
         _, (s3,) = run("show", "s3", "--json")
@@ -148,7 +148,7 @@ class TestWhy:
         _, entries = run("why", "--json")
         places = {entry["place"].partition("[")[0] for entry in entries}
         assert places == {
-            "object_store", "index_cache", "caching_bucket", "meta_filters", "partitioner", "frontends", "observers"
+            "object_store", "index_cache", "caching_bucket", "meta_filters", "partitioner", "frontends", "observers", "tracing"
         }  # fmt: skip
 
     def test_the_rule_that_chose_between_two_is_named(self, run: Run, install: Callable[..., None]) -> None:
