@@ -100,10 +100,7 @@ class Gateway:
         namespace = bucket_namespace(self.plugins, settings.object_store.type, self._bucket)
         self._store = self._behind_cache(namespace)
         self._cache = open_index_cache(self.plugins, settings.index_cache, self.registry, namespace=namespace)
-        self._observers = Observers(
-            [(ref.type, self._observer(ref, f"observers[{i}]")) for i, ref in enumerate(settings.observers)],
-            self.registry,
-        )
+        self._observers = self._open_observers()
         self._syncer = self._build_syncer()
         self._gate = Gate(settings.limits.concurrency, self.metrics)
         partitioner = self._create("partitioner", settings.partitioner, "partitioner")
@@ -241,6 +238,7 @@ class Gateway:
             front.stop(grace)
         self._syncer.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._observers.close()
         self._set_healthy(False)
         for front in self._early:
             front.stop(grace)
@@ -329,6 +327,12 @@ class Gateway:
             data_dir=data_dir,
             idle_timeout=settings.index_header.idle_timeout if settings.index_header.lazy else 0.0,
         )
+
+    def _open_observers(self) -> Observers:
+        places = [(ref, f"observers[{i}]") for i, ref in enumerate(self.settings.observers)]
+        if self.settings.tracing is not None:
+            places.append((self.settings.tracing, "tracing"))
+        return Observers([(ref.type, self._observer(ref, where)) for ref, where in places], self.registry)
 
     def _states(self, ref: ComponentRef) -> tuple[str, ...]:
         provider: Any = self.plugins.get("meta_filter", ref.type).provider

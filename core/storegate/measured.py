@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from storegate.plugin_calls import CallMeter
-from storegate.types import BlockMeta, Cache, FilterContext, MetaFilter, Observer, Partitioner
+from storegate.types import BlockMeta, Cache, FilterContext, MetaFilter, Observer, Partitioner, SupportsClose
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,11 @@ class MeasuredObserver:
     def query_finished(self, stats: QueryStats) -> None:
         with self._meter.measured():
             self._observer.query_finished(stats)
+
+    def close(self) -> None:
+        """Pass it on, if the observer wants to know."""
+        if isinstance(self._observer, SupportsClose):
+            self._observer.close()
 
 
 class MeasuredPartitioner:

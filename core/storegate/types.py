@@ -290,6 +290,14 @@ class Observer(Protocol):
     def query_finished(self, stats: QueryStats) -> None: ...
 
 
+@runtime_checkable
+class SupportsClose(Protocol):
+    """An observer that holds something back, such as spans that are sent in batches."""
+
+    def close(self) -> None:
+        """Let go of it, within seconds. Called once, when the gateway stops, after the last query."""
+
+
 # --- what hooks yield -----------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from storegate.types import BlockMeta, Observer
+from storegate.types import BlockMeta, Observer, SupportsClose
 
 if TYPE_CHECKING:
     from storegate.query.stats import QueryStats
@@ -38,6 +38,10 @@ class Observers:
     def query_finished(self, stats: QueryStats) -> None:
         """See `storegate.Observer`."""
         self._tell(lambda observer: observer.query_finished(stats))
+
+    def close(self) -> None:
+        """Let those that have a method `close` send what they hold back."""
+        self._tell(lambda observer: observer.close() if isinstance(observer, SupportsClose) else None)
 
     def _tell(self, event: Callable[[Observer], None]) -> None:
         for name, observer in self._observers:

@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from storegate.config.request_logging import RequestLogging
-from storegate.config.settings import EARLIEST, LATEST, CachingBucketRef, IndexCacheRef, ObjectStoreRef
+from storegate.config.settings import (
+    EARLIEST,
+    LATEST,
+    CachingBucketRef,
+    IndexCacheRef,
+    ObjectStoreRef,
+    TracingRef,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +332,7 @@ FLAGS: tuple[Flag, ...] = (
 )
 
 PAIRS: tuple[Pair, ...] = (
-    Pair("tracing.config", "Tracing.", PROCESS, ignored="this version does not trace"),
+    Pair("tracing.config", "Where traces of queries go.", PROCESS, "tracing", TracingRef),
     Pair("objstore.config", "The object store (required).", BLOCKS, "object_store", ObjectStoreRef),
     Pair(
         "objstore-parquet.config",

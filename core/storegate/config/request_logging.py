@@ -111,7 +111,9 @@ class RequestLogging(_Strict):
     options: Annotated[RequestLogOptions, _empty_section] = Field(
         default=RequestLogOptions(), description="For both protocols."
     )
-    http: Annotated[HttpRequestLog, _empty_section] = Field(default=HttpRequestLog(), description="Calls of the HTTP API.")
+    http: Annotated[HttpRequestLog, _empty_section] = Field(
+        default=HttpRequestLog(), description="Calls of the HTTP API."
+    )
     grpc: Annotated[GrpcRequestLog, _empty_section] = Field(default=GrpcRequestLog(), description="Calls over gRPC.")
 
     def for_grpc(self) -> CallLogging:

@@ -95,6 +95,20 @@ class CachingBucketRef(ComponentRef):
     metafile_max_size: ByteSize = Field(default=1 << 20, description="Larger meta files are not cached.")
 
 
+class TracingRef(ComponentRef):
+    """Where traces of queries go."""
+
+    @field_validator("type")
+    @classmethod
+    def _only_otlp(cls, value: str) -> str:
+        if value.upper() in ("JAEGER", "GOOGLE_CLOUD", "STACKDRIVER", "ELASTIC_APM", "LIGHTSTEP"):
+            raise ValueError(
+                f"tracing of type {value.upper()} is not supported: take OTLP; the OpenTelemetry collector passes "
+                "traces on to it"
+            )
+        return value
+
+
 # --- groups of settings -----------------------------------------------------------------------------------------------
 
 
@@ -234,6 +248,7 @@ class Settings(Model):
     observers: tuple[ComponentRef, ...] = Field(
         default=(ComponentRef(type="slow-query-log"),), description="Listeners for blocks and finished queries."
     )
+    tracing: TracingRef | None = Field(default=None, description="Traces of queries; none by default.")
     plugins: PluginSettings = Field(default=PluginSettings(), description="Which plugins may be imported.")
     time: TimeRange = Field(default=TimeRange(), description="Stretch of time that is served.")
     sync: SyncSettings = Field(default=SyncSettings(), description="How blocks are found and loaded.")

@@ -31,6 +31,7 @@ class BlockCost:
     requests: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    began: float = 0.0  # the first of them, in Unix seconds
     chunk_seconds: float = 0.0  # those of chunk files alone
     chunk_wall_seconds: float = 0.0  # the same, counted once where reads ran side by side
     last_read: float = 0.0  # when a read of chunks ended, by the performance counter
@@ -84,7 +85,8 @@ class QueryCosts:
     def read_done(self, block: str, size: int, seconds: float) -> None:
         """A request to the bucket brought `size` bytes of a block. Thread-safe."""
         with self._lock:
-            for cost in (self._of(self._at_work), self.blocks.setdefault(block, BlockCost())):
+            of_block = self.blocks.setdefault(block, BlockCost(began=time.time() - seconds))
+            for cost in (self._of(self._at_work), of_block):
                 cost.requests += 1
                 cost.bytes += size
             cost = self.blocks[block]
