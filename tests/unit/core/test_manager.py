@@ -192,7 +192,8 @@ class TestLookup:
         with pytest.raises(PluginError) as caught:
             PluginManager.load().get("object_store", "FILESYSTM", where="object_store")
         assert str(caught.value) == (
-            "object_store.type: no object store 'FILESYSTM', did you mean 'FILESYSTEM'? (available: AZURE, FILESYSTEM, GCS, S3)"
+            "object_store.type: no object store 'FILESYSTM', did you mean 'FILESYSTEM'? (available: AZURE, FILESYSTEM, "
+            "FSSPEC, GCS, S3)"
         )
 
     def test_an_unknown_type_names_the_broken_plugins_that_might_have_had_it(self, install: Install) -> None:
