@@ -105,8 +105,9 @@ class Pages:
 
     def _settings(self) -> Mapping[str, Any]:
         settings = masked_settings(self._gateway.settings, self._gateway.plugins)
-        groups = {name: _yaml(value) for name, value in settings.items()}
-        return {"groups": groups}
+        plain = {name: value for name, value in settings.items() if not isinstance(value, dict | list)}
+        groups = {"general": plain} | {name: value for name, value in settings.items() if name not in plain}
+        return {"groups": {name: _yaml(value) for name, value in groups.items()}}
 
     def _status(self) -> Mapping[str, Any]:
         gateway = self._gateway
@@ -130,8 +131,7 @@ class Pages:
 
 
 def _yaml(value: Any) -> str:
-    nested = isinstance(value, dict | list)
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip() if nested else str(value)
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
 
 
 def _types_in_use(gateway: Gateway) -> set[tuple[str, str]]:

@@ -184,6 +184,7 @@ function showView(name) {
     byId(`tab-${view}`).setAttribute("aria-selected", String(view === name));
     byId(`tab-${view}`).tabIndex = view === name ? 0 : -1;
   }
+  byId("zoom").hidden = name !== "map";
   if (name === "table") table.fill();
   controls.writeAddress();
 }

@@ -1,4 +1,6 @@
 // Wheel, drag, pinch and keys on the map.
+import { RULER } from "./map.js";
+
 const WHEEL = 0.0016;
 const MOVED = 4; // px before a press is a drag
 
@@ -9,19 +11,19 @@ export function listen(map, { onHover, onOpen, onCursor, onClose }) {
 
   const point = (event) => {
     const box = scroller.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
+    return { x: (event.clientX - box.left) / map.unit, y: (event.clientY - box.top) / map.unit };
   };
 
   scroller.addEventListener("wheel", (event) => {
     const { x, y } = point(event);
     const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
     const scrolls = scroller.scrollHeight > scroller.clientHeight + 1;
-    if (event.ctrlKey || event.metaKey || event.altKey || (!sideways && (y < 28 || !scrolls))) {
+    if (event.ctrlKey || event.metaKey || event.altKey || (!sideways && (y < RULER || !scrolls))) {
       event.preventDefault();
       viewport.zoom(Math.exp(event.deltaY * WHEEL), map.time(Math.max(x, map.gutter)));
     } else if (sideways && Math.abs(sideways) >= Math.abs(event.shiftKey ? 0 : event.deltaY)) {
       event.preventDefault();
-      viewport.pan((sideways / map.width) * viewport.span);
+      viewport.pan((sideways / map.unit / map.width) * viewport.span);
     }
   }, { passive: false });
 

@@ -2,13 +2,15 @@
 import { SIZES, firstAfter } from "./model.js";
 import { bytes, duration, short, ticks, when } from "./texts.js";
 
-const RULER = 28;
+const FONT = 14; // px; the map grows with the letters of the page
+export const RULER = 28;
 const LEAST_BAR = 2.5; // px
 
 export class BlockMap {
   constructor(scroller, spacer, canvas, viewport, palette) {
     Object.assign(this, { scroller, spacer, canvas, viewport, palette });
     this.context = canvas.getContext("2d");
+    this.content = 0;
     this.rows = [];
     this.overlaps = [];
     this.colour = "state";
@@ -20,6 +22,15 @@ export class BlockMap {
     this.resize();
   }
 
+  // All lengths below are in units of the map: pixels of a page with letters of the usual size.
+  get top() {
+    return this.scroller.scrollTop / this.unit;
+  }
+
+  set top(y) {
+    this.scroller.scrollTop = y * this.unit;
+  }
+
   get gutter() {
     return this.width < 560 ? 48 : 68;
   }
@@ -27,19 +38,23 @@ export class BlockMap {
   setLayout({ rows, height }, overlaps) {
     this.rows = rows;
     this.overlaps = overlaps;
-    this.spacer.style.height = `${height + RULER}px`;
+    this.content = height;
+    this.spacer.style.height = `${(height + RULER) * this.unit}px`;
     this.draw();
   }
 
   resize() {
+    const { clientWidth, clientHeight } = this.scroller;
     const ratio = window.devicePixelRatio || 1;
-    this.width = this.scroller.clientWidth;
-    this.height = this.scroller.clientHeight;
-    this.canvas.width = Math.round(this.width * ratio);
-    this.canvas.height = Math.round(this.height * ratio);
-    this.canvas.style.width = `${this.width}px`;
-    this.canvas.style.height = `${this.height}px`;
-    this.ratio = ratio;
+    this.unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / FONT;
+    this.width = clientWidth / this.unit;
+    this.height = clientHeight / this.unit;
+    this.canvas.width = Math.round(clientWidth * ratio);
+    this.canvas.height = Math.round(clientHeight * ratio);
+    this.canvas.style.width = `${clientWidth}px`;
+    this.canvas.style.height = `${clientHeight}px`;
+    this.spacer.style.height = `${(this.content + RULER) * this.unit}px`;
+    this.ratio = ratio * this.unit;
     this.paint();
   }
 
@@ -55,7 +70,7 @@ export class BlockMap {
 
   at(x, y) {
     if (y < RULER || x < this.gutter) return null;
-    const below = y - RULER + this.scroller.scrollTop;
+    const below = y - RULER + this.top;
     const row = this.rows[firstAfter(this.rows, (candidate) => candidate.y > below) - 1];
     if (!row || below > row.y + row.height) return null;
     const next = firstAfter(row.blocks, (block) => this.x(block.min) > x);
@@ -67,16 +82,16 @@ export class BlockMap {
 
   place(block) {
     const row = this.rows[block.row];
-    const y = row.y - this.scroller.scrollTop + RULER;
+    const y = row.y - this.top + RULER;
     return { left: this.x(block.min), right: Math.max(this.x(block.max), this.x(block.min) + LEAST_BAR), top: y, bottom: y + SIZES.bar };
   }
 
   reveal(block) {
     this.viewport.reveal(block.min, block.max);
     const { y } = this.rows[block.row];
-    const top = this.scroller.scrollTop;
-    if (y < top + SIZES.header) this.scroller.scrollTop = Math.max(0, y - SIZES.header * 2);
-    else if (y + SIZES.row > top + this.height - RULER) this.scroller.scrollTop = y + SIZES.row * 2 - this.height + RULER;
+    const { top } = this;
+    if (y < top + SIZES.header) this.top = Math.max(0, y - SIZES.header * 2);
+    else if (y + SIZES.row > top + this.height - RULER) this.top = y + SIZES.row * 2 - this.height + RULER;
     this.draw();
   }
 
@@ -117,7 +132,7 @@ export class BlockMap {
 
   paintRows() {
     const { context } = this;
-    const top = this.scroller.scrollTop;
+    const { top } = this;
     const first = Math.max(0, firstAfter(this.rows, (row) => row.y + row.height >= top));
     context.save();
     context.beginPath();
@@ -197,6 +212,10 @@ export class BlockMap {
     const text = [`${duration(block.max - block.min)} · ${bytes(block.size)} · ${short(block.series)} series`, `${bytes(block.size)} · ${short(block.series)}`, bytes(block.size)]
       .find((candidate) => context.measureText(candidate).width <= room);
     if (!text || !block.placed) return;
+    if (palette.hatch(context, block.state)) { // letters are hard to read on lines
+      context.fillStyle = this.colour === "state" ? palette.states[block.state] : palette.scale[step];
+      context.fillRect(from - 3, y + 1, context.measureText(text).width + 6, SIZES.bar - 2);
+    }
     context.fillStyle = this.colour === "state" ? palette.inks[block.state] : palette.scaleInks[step];
     context.fillText(text, from, y + SIZES.bar / 2 + 0.5);
   }
