@@ -132,6 +132,21 @@ def side() -> Iterator[ThreadPoolExecutor]:
 # --- building ---
 
 
+def test_front_ends_are_opened_before_the_bucket(build: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK of a bucket may load the gRPC library, and rules for its TLS must be set before that."""
+    kinds: list[str] = []
+    create = Plugins.create
+
+    def noting(self: Plugins, kind: str, *arguments: Any, **more: Any) -> Any:
+        kinds.append(kind)
+        return create(self, kind, *arguments, **more)
+
+    monkeypatch.setattr(Plugins, "create", noting)
+    build("early", "late")
+    assert kinds[:2] == ["frontend", "frontend"]
+    assert "object_store" in kinds
+
+
 def test_building_reads_nothing_from_the_bucket(build: Callable[..., House]) -> None:
     build(wrap=lambda store: FaultyStore(store, Fault(error=UnavailableError("must not be asked"))))
 
