@@ -83,6 +83,7 @@ def demo_settings(bucket: Path, data_dir: Path, grpc_address: str, http_address:
             "frontends": [
                 {"type": "grpc", "config": {"address": grpc_address, "grace_period": 2}},
                 {"type": "http", "config": {"address": http_address, "grace_period": 2}},
+                {"type": "ui"},
             ],
             "log": {"level": "warn"},
         }
@@ -202,7 +203,7 @@ def python_example(grpc_address: str) -> str:
 def _suggestions(grpc_address: str, http_address: str) -> str:
     return f"""
 Three things to try:
-  1. Is it ready, and what does it measure?
+  1. Look at its blocks in a browser: http://{http_address}/loaded ; is it ready, and what does it measure?
      curl http://{http_address}/-/ready
      curl -s http://{http_address}/metrics | grep thanos_bucket_store
   2. Ask it from Python:

@@ -217,7 +217,7 @@ class LogSettings(Model):
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 DEFAULT_FILTERS = ("time-partition", "label-shard", "consistency-delay", "ignore-deletion-mark", "deduplicate")
-DEFAULT_FRONTENDS = ("grpc", "http")
+DEFAULT_FRONTENDS = ("grpc", "http", "ui")
 DEFAULT_INDEX_CACHE = {"type": "IN-MEMORY", "config": {"max_size": "250MB"}}
 
 

@@ -47,7 +47,7 @@ export function count(number) {
 }
 
 export function short(number) {
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+  for (const [unit, size] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
     if (number >= size) return `${(number / size).toFixed(number / size < 10 ? 1 : 0)}${unit}`;
   }
   return String(number);

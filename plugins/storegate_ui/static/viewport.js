@@ -1,12 +1,12 @@
 // The stretch of time that is shown, and how it moves.
-import { MINUTE } from "./texts.js";
+import { DAY, MINUTE } from "./texts.js";
 
 export class Viewport {
   constructor(onChange) {
     this.onChange = onChange;
-    this.whole = { min: 0, max: MINUTE };
-    this.from = 0;
-    this.to = MINUTE;
+    this.whole = { min: Date.now() - 14 * DAY, max: Date.now() }; // until there are blocks
+    this.from = this.whole.min;
+    this.to = this.whole.max;
     this.fitted = true;
   }
 

@@ -22,7 +22,7 @@ def test_a_table_without_rows_is_its_header() -> None:
 
 def test_the_gateway_of_the_demo_listens_on_loopback_only(tmp_path: Path) -> None:
     settings = demo_settings(tmp_path, tmp_path / "data", "127.0.0.1:1", "127.0.0.1:2")
-    assert [frontend.config["address"] for frontend in settings.frontends] == ["127.0.0.1:1", "127.0.0.1:2"]
+    assert [frontend.config.get("address") for frontend in settings.frontends] == ["127.0.0.1:1", "127.0.0.1:2", None]
     assert settings.object_store.config == {"directory": str(tmp_path)}
     assert settings.data_dir == tmp_path / "data"
 

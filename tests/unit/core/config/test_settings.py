@@ -36,7 +36,7 @@ class TestDefaults:
         ]
 
     def test_front_ends_are_grpc_and_http(self) -> None:
-        assert [ref.type for ref in settings().frontends] == ["grpc", "http"]
+        assert [ref.type for ref in settings().frontends] == ["grpc", "http", "ui"]
 
     def test_the_index_cache_is_in_memory(self) -> None:
         assert (settings().index_cache.type, settings().index_cache.config) == ("IN-MEMORY", {"max_size": "250MB"})
