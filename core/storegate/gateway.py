@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -26,6 +27,7 @@ from storegate.block.status import BlockStatus, ChosenBlocks, block_statuses, ch
 from storegate.block.syncer import BlockSyncer
 from storegate.cache.bucket import CachingBucket, PastCache
 from storegate.cache.opening import bucket_namespace, open_caching_bucket, open_index_cache
+from storegate.config.changes import Changes, compare, taken_over
 from storegate.config.flag_texts import flag_texts
 from storegate.config.settings import ComponentRef, Settings
 from storegate.errors import CancelledError, InvalidRequestError
@@ -81,6 +83,7 @@ class Gateway:
             log.warning(text)
         self.settings = settings
         """The settings in force: safe mode may have changed those that were given."""
+        self._given_flags = flags
         self.flags = flag_texts(settings, flags)
         """The text of every flag of `storegate store` in force, without secrets."""
         self.log = log
@@ -90,6 +93,7 @@ class Gateway:
             collector(registry=self.registry)
         self.ready = False
         self.healthy = False
+        self._reloading = threading.Lock()
         self._ready_callbacks: list[Callable[[bool], None]] = []
         self._pool = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
         # before any SDK is imported: rules for the TLS of gRPC must be set before that library is loaded
@@ -230,6 +234,19 @@ class Gateway:
         except BaseException:
             self.stop(grace=0.0)
             raise
+
+    def reload(self, settings: Settings) -> Changes:
+        """Take over what can change while the gateway runs, for queries that begin from now on. Thread-safe.
+
+        Raises nothing; what needs a restart is told, and stays as it is.
+        """
+        with self._reloading:
+            changes = compare(self._given, settings)
+            self._given = taken_over(self._given, settings)
+            self.settings = taken_over(self.settings, settings)
+            self.flags = flag_texts(self.settings, self._given_flags)
+            self._shared = replace(self._shared, settings=self.settings)
+        return changes
 
     def stop(self, grace: float = GRACE) -> None:
         """Readiness off, let running calls end, stop syncing, close everything; the probes' server goes last."""

@@ -1,7 +1,8 @@
 """Log lines in logfmt or JSON on stderr, or to the journal: `ts caller level component msg err`, then the rest.
 
-`configure` is called once, before the first line. Lines of libraries, which use the standard module `logging`, take the
-same way. Values are written as they are: callers must not log secrets.
+`configure` is called before the first line, and again when the settings change: loggers made by `structlog.get_logger`
+follow it, those that `bind` returns keep to what held when they were made. Lines of libraries, which use the standard
+module `logging`, take the same way. Values are written as they are: callers must not log secrets.
 """
 
 from __future__ import annotations

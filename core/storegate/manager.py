@@ -170,7 +170,7 @@ class PluginManager:
         where = where or str(extra.get("role") or kind).replace("-", "_")
         loaded = self.get(kind, ref.type, where=where)
         config = check(loaded.provider.config, ref.config, path=f"{where}.config")
-        extra.setdefault("log", structlog.get_logger().bind(component=loaded.name))
+        extra.setdefault("log", structlog.get_logger(component=loaded.name))
         extra.setdefault("registry", self._registry)
         factory = _import_factory(loaded, where)
         try:

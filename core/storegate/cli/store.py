@@ -12,6 +12,7 @@ import structlog
 from storegate import logs
 from storegate.allocator import use_one_arena
 from storegate.cli.flag_options import FlagCommand, flag_options, given_flags
+from storegate.cli.reload import Reload
 from storegate.cli.root import version_text
 from storegate.cli.signals import StopSignals
 from storegate.config.flags import configure
@@ -27,7 +28,7 @@ def _store(**values: Any) -> int:
     flags = given_flags(values)
     try:
         logs.configure(flags.get("log.level", "info"), flags.get("log.format", "logfmt"), flags.get("debug.name", ""))
-        log = structlog.get_logger().bind(component="store")
+        log = structlog.get_logger(component="store")
     except StoregateError as error:
         click.echo(f"storegate store: error: {error}", err=True)
         return 1
@@ -49,6 +50,7 @@ def _store(**values: Any) -> int:
         with StopSignals() as signals:
             gateway = Gateway(settings, plugins, flags)
             plugins.count_in(gateway.registry)
+            signals.on_hangup = Reload(flags, gateway)
             gateway.start(signals.stopped)
             signals.wait()
             gateway.stop()
