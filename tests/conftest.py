@@ -98,16 +98,19 @@ def storegate_command() -> list[str]:
 def start_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A context manager: `storegate store` over a bucket, ready to answer (if not told otherwise), stopped at the end.
 
-    The bucket is a folder, or what `--objstore.config` takes.
+    The bucket is a folder, or what `--objstore.config` takes; `program` is the command, by default that of this
+    environment.
     """
 
     @contextmanager
-    def start(bucket: Path | str, flags: Sequence[str] = (), *, ready: bool = True) -> Iterator[Store]:
+    def start(
+        bucket: Path | str, flags: Sequence[str] = (), *, ready: bool = True, program: Sequence[str] = ()
+    ) -> Iterator[Store]:
         object_store = bucket if isinstance(bucket, str) else f"{{type: FILESYSTEM, config: {{directory: {bucket}}}}}"
         folder = tmp_path_factory.mktemp("store")
         http_address, grpc_address = free_addresses(2)
         arguments = [
-            *command(),
+            *(program or command()),
             "store",
             f"--objstore.config={object_store}",
             f"--data-dir={folder / 'data'}",

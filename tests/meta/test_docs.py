@@ -7,23 +7,19 @@ import inspect
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from storegate import errors, hookspecs
+from storegate import errors
 from storegate.config.flags import flag_names
-from storegate.config.settings import ComponentRef, Settings
+from storegate.config.settings import Settings
 from storegate.config.validation import check
 from storegate.config.yaml_file import parse_yaml
 from storegate.manager import PluginManager
-from storegate.types import BlockMeta, FilterContext
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("storegate_")}
 BUILT_IN = PluginManager.load(allow=["storegate"])
-EXAMPLE = ROOT / "docs/examples/storegate-cold-blocks"
 
 
 def page_id(path: Path) -> str:
@@ -50,13 +46,6 @@ def test_reference_pages_are_those_that_the_code_gives(reference: ModuleType, na
     """When this fails, run `python .ci/reference.py`."""
     committed = (ROOT / f"docs/reference/{name}.md").read_text(encoding="utf-8")
     assert committed == getattr(reference, f"{name}_page")()
-
-
-@pytest.mark.parametrize("hook", sorted(HOOKS))
-def test_every_hook_has_a_page_with_its_signature(hook: str) -> None:
-    signature = inspect.signature(HOOKS[hook])
-    text = f"{hook}{signature}".replace("'", "")
-    assert any(text in block for page in (ROOT / "docs/plugins").glob("*.md") for block in blocks(page, "python"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
@@ -106,33 +95,3 @@ def test_changelog_fragments_are_named_by_kind() -> None:
 def test_every_error_says_what_a_caller_can_do() -> None:
     leaves = [value for value in vars(errors).values() if inspect.isclass(value)]
     assert [leaf.__name__ for leaf in leaves if not leaf.__doc__] == []
-
-
-class TestExamplePlugin:
-    """`docs/examples/storegate-cold-blocks`, made to look installed."""
-
-    @pytest.fixture
-    def manager(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PluginManager:
-        project = (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8")
-        entry = re.search(r"^\[project\.entry-points\.storegate\]\n(.*)$", project, re.MULTILINE)
-        assert entry is not None
-        info = tmp_path / "storegate_cold_blocks-1.0.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: storegate-cold-blocks\nVersion: 1.0.0\n")
-        (info / "entry_points.txt").write_text(f"[storegate]\n{entry[1].replace(chr(34), '')}\n")
-        for folder in (tmp_path, EXAMPLE):
-            monkeypatch.syspath_prepend(str(folder))
-        return PluginManager.load()
-
-    def test_it_filters_blocks(self, manager: PluginManager) -> None:
-        ref = ComponentRef(type="acme-cold-blocks", config={"older_than": "10s"})
-        made: Any = manager.create("meta_filter", ref)
-        young = BlockMeta(ulid="01BBBBBBBBBBBBBBBBBBBBBBBB", min_time=0, max_time=60_000)
-        assert made.select({young.ulid: young}, FilterContext(now=65_000)) == {young.ulid: "too-young"}
-
-    def test_the_page_shows_its_code(self) -> None:
-        source = "\n".join(path.read_text() for path in (EXAMPLE / "storegate_cold_blocks").glob("*.py"))
-        shown = [block for block in blocks(ROOT / "docs/plugins/README.md", "python")]
-        assert shown
-        lines = [line for block in shown for line in block.splitlines() if line.strip()]
-        assert [line for line in lines if line not in source] == []

@@ -1,4 +1,4 @@
-"""The meta filter `acme-cold-blocks`: serve only blocks whose data is old."""
+"""The meta filter `example-cold-blocks`: serve only blocks whose data is old."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storegate.config.units import Duration
 
 
 class ColdBlocksConfig(BaseModel, extra="forbid"):
-    """Settings of `acme-cold-blocks`."""
+    """Settings of `example-cold-blocks`."""
 
     older_than: Duration = Field(description="Blocks that end later than so long ago are left out.")
 
@@ -19,9 +19,10 @@ class ColdBlocksConfig(BaseModel, extra="forbid"):
 @storegate.hookimpl
 def storegate_meta_filters() -> Iterator[storegate.MetaFilterProvider]:
     yield storegate.MetaFilterProvider(
-        name="acme-cold-blocks",
+        name="example-cold-blocks",
         summary="serve only blocks whose data is old",
         config=ColdBlocksConfig,
-        factory="storegate_cold_blocks.cold_blocks:make_filter",
+        factory="storegate_example.cold_blocks:make_filter",
         states=("too-young",),
+        api="1.0",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storegate import BlockMeta, FilterContext, PluginContext
-from storegate_cold_blocks import ColdBlocksConfig
+from storegate_example import ColdBlocksConfig
 
 
 class ColdBlocks:
