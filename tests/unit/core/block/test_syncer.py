@@ -18,6 +18,7 @@ from storegate.block.fetcher import MetaFetcher
 from storegate.block.loader import BlockLoader
 from storegate.block.metrics import FetcherMetrics
 from storegate.block.observers import Observers
+from storegate.block.status import chosen_blocks
 from storegate.block.syncer import BlockSyncer
 from storegate.metrics import Metrics
 from storegate.query.stats import QueryStats
@@ -475,3 +476,35 @@ def test_a_sync_that_is_running_at_the_stop_changes_nothing_any_more(bucket: Any
     thread.join()
     assert gateway.served == set()
     assert len(errors) == 1
+
+
+# --- what the API shows -----------------------------------------------------------------------------------------------
+
+
+def test_before_the_first_sync_nothing_is_chosen(gateway: Gateway) -> None:
+    chosen = chosen_blocks(gateway.syncer())
+    assert (chosen.metas, chosen.quarantined, chosen.refreshed, chosen.error) == ((), {}, None, "")
+
+
+def test_chosen_are_the_blocks_that_pass_the_filters_loaded_or_not(bucket: Any, gateway: Gateway) -> None:
+    served, excluded, broken = bucket.put_block(1), bucket.put_block(2), bucket.put_block(3)
+    bucket.put(f"{broken}/index", b"nonsense")
+    gateway.excluded.ulids = {excluded}
+    syncer = gateway.syncer()
+    syncer.sync_once()
+    chosen = chosen_blocks(syncer)
+    assert [meta.ulid for meta in chosen.metas] == [served, broken]
+    assert list(chosen.quarantined) == [broken]
+    assert (chosen.refreshed, chosen.error) == (1234, "")
+
+
+def test_a_failed_sync_keeps_what_was_chosen_and_says_why(bucket: Any, gateway: Gateway) -> None:
+    ulid = bucket.put_block(1)
+    syncer = gateway.syncer()
+    syncer.sync_once()
+    bucket.fail("*", UnavailableError("the bucket is away"), "list")
+    with pytest.raises(UnavailableError):
+        syncer.sync_once()
+    chosen = chosen_blocks(syncer)
+    assert [meta.ulid for meta in chosen.metas] == [ulid]
+    assert "the bucket is away" in chosen.error

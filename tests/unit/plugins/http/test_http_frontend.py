@@ -87,6 +87,10 @@ def test_a_busy_port_is_an_error_that_names_address_and_setting(served, serve):
     assert "Address already in use" in str(caught.value)
 
 
+def test_an_empty_path_of_the_file_is_none():
+    assert HttpConfig(config_file="") == HttpConfig()
+
+
 def test_an_unknown_setting_is_refused():
     with pytest.raises(ValidationError, match="adress"):
         HttpConfig(adress="x")
