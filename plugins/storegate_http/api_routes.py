@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storegate_http.api import failure
@@ -39,6 +39,14 @@ class Cors:
 
         below = scope["path"].startswith(PREFIX)
         await self._app(scope, receive, send_with_headers if below else send)
+
+
+class OwnRoute(Route):
+    """Answers its path whatever the method: 405 to a wrong one, where an application mounted at `/` would say 404."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found, child = super().matches(scope)
+        return (Match.FULL if found is Match.PARTIAL else found), child
 
 
 class OptionsRoute(BaseRoute):

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from storegate_http.api import Api
-from storegate_http.api_routes import Cors, Enveloped, OptionsRoute, no_content
+from storegate_http.api_routes import Cors, Enveloped, OptionsRoute, OwnRoute, no_content
 from storegate_http.auth import PasswordChecker
 from storegate_http.compress import Compress
 from storegate_http.config import HttpConfig
@@ -119,7 +119,7 @@ class HttpApp:
             "/-/healthy": "is the process alive?",
             "/-/ready": "are the blocks loaded?",
         }
-        metrics = Route("/metrics", self._metrics_page)
+        metrics = OwnRoute("/metrics", self._metrics_page)
         metrics.app = Compress(metrics.app)
         return [
             Route("/-/healthy", Probe(lambda: gateway.healthy)),
@@ -144,7 +144,7 @@ class HttpApp:
         ]
 
     def _api_route(self, path: str, endpoint: Callable[[Request], Any], handler: str, method: str = "GET") -> Route:
-        route = Route(f"/api/v1{path}", endpoint, methods=[method])
+        route = OwnRoute(f"/api/v1{path}", endpoint, methods=[method])
         measured = Measured(Compress(Enveloped(route.app, self._log)), handler, self._metrics)
         route.app = Logged(measured, handler, self._request_logging, self._log)
         return route
@@ -153,7 +153,7 @@ class HttpApp:
         if self._web_settings.disable_debug:
             return []
         self.links["/debug/pprof/"] = "profiles"
-        return [Route(path, endpoint) for path, endpoint in self._debug.pages().items()]
+        return [OwnRoute(path, endpoint) for path, endpoint in self._debug.pages().items()]
 
     def _metrics_page(self, request: Request) -> Response:
         """Not async: Starlette runs it on a worker thread, for it renders tens of thousands of lines."""
