@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from storegate import errors
+from storegate.config.flag_table import FLAGS
 from storegate.config.flags import flag_names
 from storegate.config.settings import Settings
 from storegate.config.validation import check
@@ -68,9 +69,10 @@ def test_yaml_examples_are_sound_configurations(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_commands_in_the_documentation_use_known_flags(page: Path) -> None:
+    known = set(flag_names()) | {f"no-{flag.name}" for flag in FLAGS if flag.kind == "bool"}
     for block in blocks(page, "bash"):
         for command in re.findall(r"storegate store((?:[^\n]|(?<=\\)\n)*)", block):
-            assert set(re.findall(r"(?<=--)[a-z][\w.-]*", command)) <= set(flag_names())
+            assert set(re.findall(r"(?<=--)[a-z][\w.-]*", command)) <= known
 
 
 def test_every_page_of_the_documentation_can_be_reached() -> None:
