@@ -107,6 +107,26 @@ class BulkHistogram(Collector):
         yield HistogramMetricFamily(self._name, self._documentation, labels=["tenant"])
 
 
+class Renamed(Collector):
+    """A histogram without labels once more, under a name that it had before."""
+
+    def __init__(self, source: Histogram, name: str, documentation: str, registry: CollectorRegistry) -> None:
+        self._source = source
+        self._name = name
+        self._documentation = documentation
+        registry.register(self)
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        (family,) = self.describe()
+        for found in self._source.collect():
+            for sample in found.samples:
+                family.samples.append(sample._replace(name=sample.name.replace(found.name, self._name)))
+        yield family
+
+    def describe(self) -> Iterable[HistogramMetricFamily]:
+        yield HistogramMetricFamily(self._name, self._documentation)
+
+
 class Metrics:
     """All metrics of the engine, registered in `registry`. One instance per registry. Thread-safe.
 
@@ -299,6 +319,12 @@ class Metrics:
         self.series_gate_queries_total = self._counter("series_gate_queries_total", "Series calls that came in")
         self.series_gate_queries_duration_seconds = self._histogram(
             "series_gate_queries_duration_seconds", "Time that Series calls waited for their turn", GATE_WAITS
+        )
+        Renamed(  # dashboards and alerts that come with Thanos still ask for it
+            self.series_gate_queries_duration_seconds,
+            "thanos_bucket_store_series_gate_duration_seconds",
+            "The same as thanos_bucket_store_series_gate_queries_duration_seconds, under its old name",
+            self.registry,
         )
 
     def _add_index_headers(self) -> None:

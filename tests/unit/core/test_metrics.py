@@ -116,6 +116,13 @@ def test_a_histogram_has_its_name_labels_and_buckets(metrics, registry, name, sh
     assert bounds == [*buckets, float("inf")]
 
 
+def test_the_wait_at_the_gate_has_its_old_name_too(metrics, registry):
+    metrics.series_gate_queries_duration_seconds.observe(0.2)
+    for name in ("series_gate_duration_seconds", "series_gate_queries_duration_seconds"):
+        assert registry.get_sample_value(f"{STORE}{name}_bucket", {"le": "0.3"}) == 1
+        assert registry.get_sample_value(f"{STORE}{name}_count") == 1
+
+
 def test_one_finished_query_is_observed_everywhere(metrics, registry):
     stats = QueryStats(
         blocks_queried=3,
