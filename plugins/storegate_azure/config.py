@@ -17,7 +17,7 @@ NO_SECRET = SecretStr("")
 class _Section(BaseModel):
     """Strict about names, and frozen. A key without a value (null) holds its default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -70,9 +70,9 @@ class AzureConfig(_Section):
     )
     max_retries: int = Field(default=0, ge=0, description="Attempts of one request in all; 0: the default.")
     msi_resource: str = Field(default="", description="Ignored, as by Thanos.")
-    reader_config: ReaderConfig = Field(default=ReaderConfig(), description="How reads are tried.")
-    pipeline_config: PipelineConfig = Field(default=PipelineConfig(), description="How requests are tried.")
-    http_config: HttpClientConfig = Field(default=HttpClientConfig(), description="The HTTP client.")
+    reader_config: ReaderConfig = Field(default_factory=ReaderConfig, description="How reads are tried.")
+    pipeline_config: PipelineConfig = Field(default_factory=PipelineConfig, description="How requests are tried.")
+    http_config: HttpClientConfig = Field(default_factory=HttpClientConfig, description="The HTTP client.")
 
     @field_validator("endpoint")
     @classmethod

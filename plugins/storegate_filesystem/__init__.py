@@ -13,7 +13,7 @@ import storegate
 class FilesystemConfig(BaseModel):
     """Settings of a FILESYSTEM bucket."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     directory: Path = Field(description="The folder whose files are the objects; it must exist.")
 

@@ -9,7 +9,7 @@ from storegate_filters.relabel import RelabelRule
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class TimePartitionConfig(_Config):

@@ -26,7 +26,7 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 class RelabelRule(BaseModel):
     """One rule. The regex is RE2, anchored at both ends, and its dot matches newlines."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     action: Annotated[Literal["keep", "drop", "hashmod"], BeforeValidator(_lower)] = Field(
         description="keep or drop blocks that match; or hashmod: set a label to a hash of the values, modulo `modulus`."

@@ -13,7 +13,7 @@ import storegate
 class FsspecConfig(BaseModel):
     """Settings of an FSSPEC bucket."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     url: str = Field(
         description="Where the bucket lies: `sftp://host/blocks`, `memory://x`, `https://host/blocks`; no credentials."

@@ -15,7 +15,7 @@ ACCOUNT_KEYS = ("client_email", "private_key", "token_uri")
 class GcsConfig(BaseModel):
     """Settings of a GCS bucket."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     bucket: str = Field(min_length=1, description="Name of the bucket.")
     service_account: SecretStr = Field(
@@ -34,7 +34,7 @@ class GcsConfig(BaseModel):
         default=0, ge=0, description="Accepted, without effect: an object is uploaded in one request."
     )
     max_retries: int = Field(default=0, ge=0, description="Attempts of one request in all; 0: the default.")
-    http_config: HttpClientConfig = Field(default=HttpClientConfig(), description="The HTTP client.")
+    http_config: HttpClientConfig = Field(default_factory=HttpClientConfig, description="The HTTP client.")
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from storegate.tls import openssl_ciphers
 class GrpcConfig(BaseModel):
     """Durations are seconds or text such as `2m`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     address: str = Field("0.0.0.0:10901", description="where to listen: host:port")
     grace_period: Duration = Field(120.0, description="how long running calls may take to end at shutdown")

@@ -11,7 +11,7 @@ from storegate.config.units import ByteSize, Duration
 class HttpConfig(BaseModel):
     """Durations are seconds or text such as `2m`, sizes are bytes or text such as `64KiB`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     address: str = Field("0.0.0.0:10902", description="where to listen: host:port")
     grace_period: Duration = Field(120.0, description="how long running requests may take to end at shutdown")

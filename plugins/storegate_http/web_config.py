@@ -41,7 +41,7 @@ ClientAuth = Literal[
 class _Section(BaseModel):
     """Strict about names, and frozen; null is an empty section."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

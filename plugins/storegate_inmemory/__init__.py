@@ -13,7 +13,7 @@ from storegate.config.units import ByteSize
 class InMemoryConfig(BaseModel):
     """Settings of an IN-MEMORY cache."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     max_size: ByteSize = Field(default=250 * 1024**2, ge=0, description="What all items together may take.")
     max_item_size: ByteSize = Field(

@@ -58,7 +58,7 @@ class MemcachedConfig(RemoteCacheConfig):
         "middle of the list goes.",
     )
     tls_enabled: bool = Field(default=False, description="Speak TLS.")
-    tls_config: TlsClientConfig = Field(default=TlsClientConfig(), description="TLS files and verification.")
+    tls_config: TlsClientConfig = Field(default_factory=TlsClientConfig, description="TLS files and verification.")
 
 
 @storegate.hookimpl

@@ -21,7 +21,7 @@ _lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) e
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -45,11 +45,11 @@ class OtlpConfig(_Section):
     endpoint: str = Field(default="", description="`host:port` of the collector, or a URL.")
     url_path: str = Field(default="", description="Path for `http`; empty is `/v1/traces`.")
     insecure: bool = Field(default=False, description="Without TLS.")
-    tls_config: TlsClientConfig = Field(default=TlsClientConfig(), description="TLS to the collector.")
+    tls_config: TlsClientConfig = Field(default_factory=TlsClientConfig, description="TLS to the collector.")
     headers: dict[str, SecretStr] = Field(default={}, description="Sent with each export; never shown.")
     compression: Annotated[Literal["", "none", "gzip"], _lower] = Field(default="", description="Of what is sent.")
     timeout: Duration = Field(default=10.0, gt=0, description="Most time for one export, retries included.")
-    retry_config: RetryConfig = Field(default=RetryConfig(), description="Accepted, without effect.")
+    retry_config: RetryConfig = Field(default_factory=RetryConfig, description="Accepted, without effect.")
     reconnection_period: Duration = Field(default=0.0, description="Accepted, without effect.")
     service_name: str = Field(default="", description="`service.name`; empty: `OTEL_SERVICE_NAME`, else `storegate`.")
     resource_attributes: dict[str, str] = Field(default={}, description="Further attributes of the resource.")

@@ -13,7 +13,7 @@ from storegate.config.units import ByteSize
 class GapConfig(BaseModel):
     """Settings of the gap partitioner."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     max_gap: ByteSize = Field(default=512 * 1024, ge=0, description="Read over gaps of at most this many bytes.")
 
@@ -21,7 +21,7 @@ class GapConfig(BaseModel):
 class CostConfig(BaseModel):
     """Settings of the cost partitioner."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     first_gap: ByteSize = Field(default=512 * 1024, ge=0, description="Gap until enough reads were measured.")
     min_gap: ByteSize = Field(default=16 * 1024, ge=0, description="Gaps up to this are always read over.")

@@ -48,7 +48,7 @@ class RedisConfig(RemoteCacheConfig):
     max_set_multi_concurrency: int = Field(default=100, ge=0, description="Writing requests at once; 0: no limit.")
     set_multi_batch_size: int = Field(default=100, ge=0, description="Values of one writing request; 0: no limit.")
     tls_enabled: bool = Field(default=False, description="Speak TLS, with sentinels too.")
-    tls_config: TlsClientConfig = Field(default=TlsClientConfig(), description="TLS files and verification.")
+    tls_config: TlsClientConfig = Field(default_factory=TlsClientConfig, description="TLS files and verification.")
     cache_size: ByteSize = Field(
         default=0, description="Accepted, without effect: values are not kept a second time in this process."
     )

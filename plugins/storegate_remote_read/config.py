@@ -15,7 +15,7 @@ RESOLUTIONS = {"raw": 0, "5m": 300_000, "1h": 3_600_000}
 class RemoteReadConfig(BaseModel):
     """Durations are seconds or text such as `2m`, sizes are bytes or text such as `1MiB`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     path: str = Field("/api/v1/read", pattern=r"^/[\w./-]*\w$", description="where requests are taken")
     replica_labels: tuple[str, ...] = Field(

@@ -21,7 +21,7 @@ HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 class _Section(BaseModel):
     """Strict about names, and frozen. A key without a value (null) holds its default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -76,8 +76,8 @@ class S3Config(_Section):
     put_user_metadata: dict[str, str] = Field(
         default={}, description="Headers of uploads: `X-Amz-*` and standard ones as they are, others as metadata."
     )
-    http_config: HttpClientConfig = Field(default=HttpClientConfig(), description="The HTTP client.")
-    trace: TraceConfig = Field(default=TraceConfig(), description="What is logged of requests.")
+    http_config: HttpClientConfig = Field(default_factory=HttpClientConfig, description="The HTTP client.")
+    trace: TraceConfig = Field(default_factory=TraceConfig, description="What is logged of requests.")
     list_objects_version: Literal["", "v1", "v2"] = Field(
         default="", description="Version of the listing call; `v2` when empty."
     )
@@ -89,7 +89,7 @@ class S3Config(_Section):
     part_size: int = Field(
         default=DEFAULT_PART_SIZE, ge=0, description="Larger objects are uploaded in parts of so many bytes; 0: 64 MiB."
     )
-    sse_config: SseConfig = Field(default=SseConfig(), description="Encryption of objects by the store.")
+    sse_config: SseConfig = Field(default_factory=SseConfig, description="Encryption of objects by the store.")
     sts_endpoint: str = Field(default="", description="Host or URL of STS, for roles; Amazon's when empty.")
     max_retries: int = Field(default=0, ge=0, description="Attempts of one request in all; 0: the default.")
 

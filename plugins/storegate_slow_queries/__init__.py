@@ -13,7 +13,7 @@ from storegate.config.units import Duration
 class SlowQueryConfig(BaseModel):
     """Settings of the slow-query log."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     threshold: Duration = Field(
         default=10.0,

@@ -21,7 +21,7 @@ from storegate.types import BreakerLimits
 class CircuitBreakerConfig(BaseModel):
     """When writes to a failing cache are stepped over. Reads have a breaker of their own, which is always on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     enabled: bool = Field(default=False, description="Step over writes while they fail.")
     half_open_max_requests: int = Field(
@@ -61,7 +61,7 @@ def _or_defaults(value: Any) -> Any:
 class RemoteCacheConfig(BaseModel):
     """Strict about names, and frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     max_async_concurrency: int = Field(default=20, ge=1, description="Threads that write values.")
     max_async_buffer_size: int = Field(
@@ -69,7 +69,7 @@ class RemoteCacheConfig(BaseModel):
     )
     max_get_multi_concurrency: int = Field(default=100, ge=0, description="Reads at once; 0: no limit.")
     set_async_circuit_breaker_config: Annotated[CircuitBreakerConfig, BeforeValidator(_or_defaults)] = Field(
-        default=CircuitBreakerConfig(), description="When writes are stepped over."
+        default_factory=CircuitBreakerConfig, description="When writes are stepped over."
     )
 
     def limits(self) -> CommonLimits:

@@ -34,7 +34,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if valu
 class _Section(BaseModel):
     """Strict about names, and frozen. An empty section of a file (null) holds the defaults."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -120,7 +120,7 @@ class HttpClientConfig(_Section):
         default=100, ge=0, description="Most unused connections kept to one host; 0: 100."
     )
     max_conns_per_host: int = Field(default=0, ge=0, description="Most connections to one host; 0: no limit.")
-    tls_config: TlsClientConfig = Field(default=TlsClientConfig(), description="TLS files and verification.")
+    tls_config: TlsClientConfig = Field(default_factory=TlsClientConfig, description="TLS files and verification.")
     disable_compression: bool = Field(
         default=False, description="Accepted, without effect: no compression is asked for."
     )
