@@ -20,6 +20,7 @@ const scroller = byId("scroller");
 const viewport = new Viewport(() => {
   map.draw();
   overview.draw();
+  byId("range").textContent = `${when(viewport.from)} – ${when(viewport.to)} (${duration(viewport.span)})`;
 });
 const map = new BlockMap(scroller, byId("spacer"), byId("map"), viewport, palette);
 const overview = new Overview(byId("overview"), viewport, palette, STATES);
@@ -184,7 +185,7 @@ function showView(name) {
     byId(`tab-${view}`).setAttribute("aria-selected", String(view === name));
     byId(`tab-${view}`).tabIndex = view === name ? 0 : -1;
   }
-  byId("zoom").hidden = name !== "map";
+  for (const id of ["zoom", "range"]) byId(id).hidden = name !== "map";
   if (name === "table") table.fill();
   controls.writeAddress();
 }
