@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from storegate.config.settings import ComponentRef, PluginSettings
 from storegate.config.validation import check, suggestion
 from storegate.errors import PluginError, StoregateError
-from storegate.plugin_loading import KINDS, LoadedProvider, describe, load_plugin, new_host
+from storegate.plugin_loading import KINDS, LoadedProvider, describe, load_plugin, missing_members, new_host
 from storegate.plugin_sources import (
     SAFE_MODE_REASON,
     PluginSource,
@@ -174,13 +174,19 @@ class PluginManager:
         extra.setdefault("registry", self._registry)
         factory = _import_factory(loaded, where)
         try:
-            return factory(config, PluginContext(name=loaded.name, **extra))
+            made = factory(config, PluginContext(name=loaded.name, **extra))
         except StoregateError:
             raise
         except ImportError as error:
             raise _unusable(loaded, where, error) from error
         except Exception as error:
             raise PluginError(f"{where}: {loaded.label} could not be opened: {describe(error)}") from error
+        if lacks := missing_members(kind, made):
+            raise PluginError(
+                f"{where}: what {loaded.label} made is no {kind.replace('_', ' ')}, for it lacks {', '.join(lacks)}: "
+                "install a version of the plugin that is mended"
+            )
+        return made
 
     def check_usable(self, kind: str, ref: ComponentRef, *, where: str) -> LoadedProvider:
         """As far as `create` goes without calling the factory, whose module it imports. Raises as `create` does."""

@@ -37,6 +37,16 @@ KINDS: dict[str, tuple[str, type[Provider]]] = {
 }
 """kind -> (hook, record that the hook yields)"""
 
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "object_store": ("name", "writable", "list", "head", "get", "get_range", "put", "delete", "close"),
+    "cache": ("get_many", "set_many", "close"),
+    "meta_filter": ("select",),
+    "partitioner": ("partition",),
+    "frontend": ("address", "start", "stop"),
+    "observer": ("block_loaded", "block_dropped", "query_finished"),
+}
+"""kind -> what must be there of what a factory returns (`storegate.types`)"""
+
 HOOKS = {hook: kind for kind, (hook, _) in KINDS.items()}
 _API = re.compile(r"[0-9]+\.[0-9]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -151,6 +161,26 @@ def check_provider(provider: Any, hook: str, record: type[Provider]) -> None:
         raise _BrokenPluginError(f'{name}: config model {provider.config.__name__} must set extra="forbid"')
     if not isinstance(provider.factory, str) or not _FACTORY.fullmatch(provider.factory):
         raise _BrokenPluginError(f"{name}: factory {provider.factory!r} must be an import string 'module:callable'")
+
+    _check_fields(provider)
+
+
+def _check_fields(provider: Provider) -> None:
+    """The fields that are text, or that one kind has."""
+    name = provider.name
+    if not isinstance(provider.summary, str) or "\n" in provider.summary:
+        raise _BrokenPluginError(f"{name}: summary must be one line of text")
+    if isinstance(provider, MetaFilterProvider):
+        states = provider.states
+        if not isinstance(states, tuple) or not all(isinstance(state, str) and state for state in states):
+            raise _BrokenPluginError(f"{name}: states must be a tuple of words, not {_kind_of(states)}")
+    if isinstance(provider, FrontendProvider) and not isinstance(provider.early, bool):
+        raise _BrokenPluginError(f"{name}: early must be True or False, not {_kind_of(provider.early)}")
+
+
+def missing_members(kind: str, made: Any) -> list[str]:
+    """What the object that a factory returned lacks of what its kind must have."""
+    return [member for member in MEMBERS[kind] if not hasattr(made, member)]
 
 
 def _check_api(provider: Provider) -> None:

@@ -69,6 +69,7 @@ class TestLoading:
             ("newer", "newer", "NEW is written for plugin API 1.99, this storegate has 1.0: upgrade storegate"),
             ("loose_config", "loose", 'config model Config must set extra="forbid"'),
             ("empty", "empty", "implements no hook"),
+            ("wrong_states", "states", "WORDS: states must be a tuple of words, not a str"),
         ],
     )
     def test_a_faulty_plugin_is_broken_with_its_reason(self, install: Install, case: str, name: str, said: str) -> None:
@@ -245,7 +246,6 @@ class TestLookup:
         with pytest.raises(PluginError, match=r"no built-in plugin is installed.*pip install \.' again"):
             PluginManager.load(group="storegate.nothing").get("cache", "IN-MEMORY")
 
-
     def test_safe_mode_says_whom_it_leaves_out(self, install: Install) -> None:
         install("conflict")
         with pytest.raises(PluginError, match=r"\(--plugins\.safe-mode\) leaves out rival \(storegate-rival 3\.1\)"):
@@ -284,6 +284,14 @@ class TestCreation:
         install("good")
         with pytest.raises(ConfigurationError, match=r"^thirteen is refused by the factory$"):
             PluginManager.load().create("cache", ComponentRef(type="ACME-CACHE", config={"size": 13}))
+
+    def test_a_thing_of_the_wrong_shape_names_what_it_lacks(self, install: Install) -> None:
+        install("good")
+        with pytest.raises(
+            PluginError,
+            match=r"what ACME-CACHE of storegate-acme 1\.2 made is no cache, for it lacks get_many, set_many",
+        ):
+            PluginManager.load().create("cache", ComponentRef(type="ACME-CACHE", config={"size": 15}))
 
     def test_other_exceptions_of_a_factory_name_the_plugin(self, install: Install) -> None:
         install("good")

@@ -148,7 +148,8 @@ class TestWhy:
         _, entries = run("why", "--json")
         places = {entry["place"].partition("[")[0] for entry in entries}
         assert places == {
-            "object_store", "index_cache", "caching_bucket", "meta_filters", "partitioner", "frontends", "observers", "tracing"
+            "object_store", "index_cache", "caching_bucket", "meta_filters", "partitioner", "frontends", "observers",
+            "tracing",
         }  # fmt: skip
 
     def test_the_rule_that_chose_between_two_is_named(self, run: Run, install: Callable[..., None]) -> None:
