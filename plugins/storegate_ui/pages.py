@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from storegate.config.masking import masked_settings
-from storegate.config.settings import ComponentRef
 from storegate.kernels import ACCELERATED
-from storegate.manager import KINDS
 from storegate_ui.caches import cache_rows
 from storegate_ui.config import UiConfig
 from storegate_ui.files import StaticFiles
@@ -98,10 +96,9 @@ class Pages:
         return {"queries": self._gateway.running(), "now": time.time()}
 
     def _plugins(self) -> Mapping[str, Any]:
-        plugins = self._gateway.plugins
-        providers = [(kind, loaded) for kind in KINDS for loaded in plugins.providers(kind)]
-        used = _types_in_use(self._gateway)
-        return {"sources": plugins.sources(), "providers": providers, "used": used}
+        report = self._gateway.plugin_report()
+        providers = [entry for entry in report["providers"] if entry["name"]]
+        return {"sources": self._gateway.plugins.sources(), "providers": providers, "pipeline": report["pipeline"]}
 
     def _settings(self) -> Mapping[str, Any]:
         settings = masked_settings(self._gateway.settings, self._gateway.plugins)
@@ -132,21 +129,6 @@ class Pages:
 
 def _yaml(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
-
-
-def _types_in_use(gateway: Gateway) -> set[tuple[str, str]]:
-    """(kind, folded name) of the providers that the settings name."""
-    settings = gateway.settings
-    caches = [settings.index_cache, *([settings.caching_bucket] if settings.caching_bucket else [])]
-    named: Mapping[str, Sequence[ComponentRef]] = {
-        "object_store": [settings.object_store],
-        "cache": caches,
-        "meta_filter": settings.meta_filters,
-        "partitioner": [settings.partitioner],
-        "frontend": settings.frontends,
-        "observer": settings.observers,
-    }
-    return {(kind, ref.type.partition("@")[0].casefold()) for kind, refs in named.items() for ref in refs}
 
 
 def _version(distribution: str) -> str:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from storegate.block.status import BlockStatus, ChosenBlocks
 from storegate.config.settings import Settings
 from storegate.manager import PluginManager
+from storegate.plugin_report import plugin_report
 from storegate.query.request import StoreInfo
 from storegate.query.running import RunningQuery
 from storegate_ui.app import make_app
@@ -30,6 +31,9 @@ class FakeGateway:
         self.statuses: list[BlockStatus] = []
         self.queries: list[RunningQuery] = []
         self.cancelled: list[int] = []
+
+    def plugin_report(self) -> dict[str, Any]:
+        return plugin_report(self.settings, self.plugins)
 
     def blocks(self) -> list[BlockStatus]:
         return self.statuses

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ui_site import FakeGateway, Site
 
@@ -124,3 +126,10 @@ class TestCancelling:
 
     def test_not_by_reading(self, site: Site) -> None:
         assert site.ask("/ui/queries/cancel?id=7", x_storegate_ui="1")[0] == 405
+
+
+def test_the_plugins_page_shows_what_fills_each_place_and_why(site: Site) -> None:
+    text = site.ask("/plugins")[2]
+    row = re.search(r"<code>partitioner</code>.*?</tr>", text, re.DOTALL)
+    assert row is not None
+    assert all(part in row[0] for part in ("gap", "storegate", "default: partitioner is not given"))
