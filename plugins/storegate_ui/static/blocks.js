@@ -71,15 +71,15 @@ async function load() {
 
 function show() {
   const { test, problems } = controls.filter();
-  let found = model.blocks.filter(test);
-  const counts = {};
-  for (const block of found) counts[block.state] = (counts[block.state] ?? 0) + 1;
-  found = found.filter((block) => !controls.hiddenStates.has(block.state));
+  const fitting = model.blocks.filter(test);
+  let found = fitting.filter((block) => !controls.hiddenStates.has(block.state));
   overlaps = findOverlaps(found);
   if (controls.overlapsOnly) {
     const wanted = new Set(overlaps.flatMap((overlap) => [...overlap.blocks]));
     found = found.filter((block) => wanted.has(block));
   }
+  const counts = {};
+  for (const block of controls.overlapsOnly ? found : fitting) counts[block.state] = (counts[block.state] ?? 0) + 1;
   controls.showStates(counts);
   controls.showOverlaps(overlaps.length);
   map.colour = controls.colour;
@@ -101,7 +101,7 @@ function summary(found) {
   const total = (member) => found.reduce((sum, block) => sum + block[member], 0);
   const range = extent(found.filter((block) => block.placed));
   byId("summary").textContent = found.length
-    ? `${count(found.length)} blocks · ${bytes(total("size"))} · ${short(total("samples"))} samples${range ? ` · ${when(range.min)} to ${when(range.max)} (${duration(range.max - range.min)})` : ""}`
+    ? `${count(found.length)} ${found.length === 1 ? "block" : "blocks"} · ${bytes(total("size"))} · ${short(total("samples"))} samples${range ? ` · ${when(range.min)} to ${when(range.max)} (${duration(range.max - range.min)})` : ""}`
     : "";
   const empty = byId("empty");
   empty.hidden = found.length > 0;

@@ -73,7 +73,7 @@ export class Controls {
   showStates(counts) {
     const chips = byId("chips");
     const focused = document.activeElement?.dataset?.state;
-    chips.replaceChildren(...STATES.filter((state) => counts[state] || state === "loaded").map((state) =>
+    chips.replaceChildren(...STATES.filter((state) => counts[state] || state === "loaded" || this.hiddenStates.has(state)).map((state) =>
       make("button", { type: "button", class: "chip", "data-state": state, "aria-pressed": String(!this.hiddenStates.has(state)), onclick: () => this.toggle(state) },
         make("span", { class: `swatch state-${state}`, "aria-hidden": "true" }), `${state} `, make("strong", {}, count(counts[state] ?? 0)))));
     if (focused) chips.querySelector(`[data-state="${focused}"]`)?.focus();

@@ -145,8 +145,8 @@ export class BlockMap {
       if (row.group === undefined) this.paintRow(row, y);
       else this.paintHeader(row, y);
     }
-    this.paintOverlaps(top);
     for (const [block, width] of [[this.hovered, 1.5], [this.opened, 2], [this.cursor, 2.5]]) if (block) this.paintOutline(block, width);
+    this.paintOverlaps(top);
     context.restore();
   }
 

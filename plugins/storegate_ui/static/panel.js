@@ -1,7 +1,7 @@
 // Details of one block beside the map.
 import { make } from "./make.js";
 import { created } from "./model.js";
-import { DAY, bytes, count, duration, resolution, when } from "./texts.js";
+import { DAY, HOUR, bytes, count, duration, resolution, when } from "./texts.js";
 
 export class Panel {
   constructor(element, base, { onClose, onSearch, onOpen, onMark }) {
@@ -64,7 +64,8 @@ export class Panel {
       ? [["From", `${when(block.min, { seconds: true })} UTC`], ["To", `${when(block.max, { seconds: true })} UTC`], ["Duration", duration(span)], ["Series", count(block.series)], ["Samples", count(block.samples)], ["Chunks", count(block.chunks)], ["Size", bytes(block.size)]]
       : [["Size", bytes(block.size)]];
     if (files.length) rows.push(["Index", bytes(sizeOf((path) => path === "index"))], ["Chunk files", bytes(sizeOf((path) => path.startsWith("chunks/")))]);
-    if (block.placed && span > 0) rows.push(["Size per day", bytes((block.size / span) * DAY)], ["Resolution", resolution(block.resolution)], ["Level", String(block.level)], ["Source", block.source || "unknown"]);
+    if (block.placed && span >= HOUR) rows.push(["Size per day", bytes(Math.round((block.size / span) * DAY))]);
+    if (block.placed) rows.push(["Resolution", resolution(block.resolution)], ["Level", String(block.level)], ["Source", block.source || "unknown"]);
     rows.push(["Created", `${when(created(block.ulid), { seconds: true })} UTC`]);
     if (block.uploaded) rows.push(["Uploaded", `${when(block.uploaded, { seconds: true })} UTC`]);
     const sources = known?.meta?.compaction?.sources?.length;
