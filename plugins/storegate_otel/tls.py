@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import InsecureRequestWarning
 
 from storegate.config.http_client import TlsClientConfig
 
@@ -26,6 +28,7 @@ class _Adapter(HTTPAdapter):
             self._tls |= {"server_hostname": tls.server_name, "assert_hostname": tls.server_name}
         if tls.insecure_skip_verify:
             self._tls |= {"assert_hostname": False}
+            urllib3.disable_warnings(InsecureRequestWarning)  # it was asked for
         super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:

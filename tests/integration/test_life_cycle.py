@@ -97,3 +97,20 @@ def test_sighup_with_a_wrong_configuration_changes_nothing(start_store, bucket, 
         assert "limits.serie: unknown key, did you mean 'series'?" in logged(store, "was not reloaded")
         assert len(list(ask(channel))) > 1
         assert store.stop() == 0
+
+
+def test_calls_are_logged_as_the_flag_says(start_store, bucket):
+    rules = (
+        "options: {level: DEBUG, decision: {log_end: true}}\ngrpc: {config: [{service: thanos.Store, method: Series}]}"
+    )
+    flags = [f"--request.logging-config={rules}", "--log.level=debug"]
+    with start_store(bucket, flags) as store, grpc.insecure_channel(store.grpc_address) as channel:
+        list(ask(channel))
+        store.get("/api/v1/status/flags")
+        grpc_line = next(line for line in logged(store, "grpc.code=OK").splitlines() if "grpc.code=OK" in line)
+        http_line = next(
+            line for line in logged(store, "http.status_code=200").splitlines() if "http.status_code" in line
+        )
+    assert 'level=debug component=grpc msg="finished call"' in grpc_line
+    assert "grpc.service=thanos.Store grpc.method=Series grpc.method_type=server_stream" in grpc_line
+    assert "thanos.method_name=status_flags" in http_line

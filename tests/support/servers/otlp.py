@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import grpc
+from certificates import Pair
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_grpc
 
@@ -39,8 +41,8 @@ def attributes(holder: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def http_collector() -> Iterator[Collector]:
-    """Takes OTLP/HTTP, compressed or not."""
+def http_collector(certificate: Pair | None = None) -> Iterator[Collector]:
+    """Takes OTLP/HTTP, compressed or not, over TLS if there is a certificate."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,6 +61,11 @@ def http_collector() -> Iterator[Collector]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda request, address: None  # type: ignore[method-assign] # a client that turns away
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.cert, certificate.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     collector.address = f"127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -71,8 +78,8 @@ def http_collector() -> Iterator[Collector]:
 
 
 @contextmanager
-def grpc_collector() -> Iterator[Collector]:
-    """Takes OTLP/gRPC without TLS."""
+def grpc_collector(certificate: Pair | None = None) -> Iterator[Collector]:
+    """Takes OTLP/gRPC, over TLS if there is a certificate."""
     collector = Collector()
 
     class Service(otlp_grpc.TraceServiceServicer):  # type: ignore[misc]
@@ -82,7 +89,12 @@ def grpc_collector() -> Iterator[Collector]:
 
     server = grpc.server(ThreadPoolExecutor(2))
     otlp_grpc.add_TraceServiceServicer_to_server(Service(), server)
-    collector.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    if certificate is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        pair = (certificate.key.read_bytes(), certificate.cert.read_bytes())
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    collector.address = f"127.0.0.1:{port}"
     server.start()
     try:
         yield collector
