@@ -100,6 +100,10 @@ class ObjectStore(Protocol):
 
     An optional attribute `identity` (str, no secrets) tells the bucket from all others of this type, the same in every
     gateway, where `name` is not enough: the endpoint with the bucket, say. Caches that gateways share go by it.
+
+        store.put("a/b", b"12345")
+        store.get_range("a/b", 1, 2)    # b"23"
+        [info.key for info in store.list("a/")]    # ["a/b"]
     """
 
     name: str
@@ -166,6 +170,9 @@ class Cache(Protocol):
 
     Optional attributes: `local` (see `LocalCache`), `limits` (a `CacheLimits`), and the method `servers`
     (`SupportsServers`).
+
+        cache.set_many({"a": b"1", "b": b"2"}, 60.0)
+        cache.get_many(["a", "c"])    # {"a": b"1"}
     """
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
@@ -234,14 +241,26 @@ class CacheLimits:
 
 
 class MetaFilter(Protocol):
-    """Chooses blocks to leave out. Pure: the same metas and context give the same answer, and nothing is changed."""
+    """Chooses blocks to leave out. Pure: the same metas and context give the same answer, and nothing is changed.
+
+    Thread-safe. It must not read the bucket or a clock: `context.now` (ms) is the time. An exception fails the sync, so
+    that no block comes or goes.
+
+        def select(self, metas, context):
+            return {ulid: "too-small" for ulid, meta in metas.items() if meta.num_samples < 1000}
+    """
 
     def select(self, metas: Mapping[str, BlockMeta], context: FilterContext) -> dict[str, str]:
         """ULIDs to drop, each with its state for `thanos_blocks_meta_synced` (such as `time-excluded`)."""
 
 
 class Partitioner(Protocol):
-    """Joins byte ranges of one object into the reads that are sent to the store. Thread-safe and pure."""
+    """Joins byte ranges of one object into the reads that are sent to the store. Thread-safe and pure.
+
+    It is asked on the thread of a query, once for each list of ranges. An exception fails the query.
+
+        partitioner.partition(np.array([0, 20, 9000]), np.array([10, 30, 9010]))    # [0, 2]: reads 0-30, 9000-9010
+    """
 
     def partition(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
         """Indexes at which a new read begins, ascending, the first being 0.
@@ -260,7 +279,12 @@ class LearnsFromReads(Protocol):
 
 
 class FrontEnd(Protocol):
-    """Serves the engine to clients over some transport."""
+    """Serves the engine to clients over some transport. Requests come on threads of its own, and may call at once.
+
+    What the gateway raises is of `storegate.errors`; it maps these to the statuses of its transport.
+
+        values = gateway.label_values(LabelValuesRequest(label="job", start=0, end=now_ms), Call(tenant="a")).values
+    """
 
     address: str
     """`host:port` that is listened on, known after `start`."""
@@ -281,7 +305,14 @@ class SupportsMount(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what happened, on the thread where it happened: be quick. An exception is logged and counted, no more."""
+    """Is told what happened, on the thread where it happened: be quick. An exception is logged and counted, no more.
+
+    Thread-safe: queries end on many threads. `reason` is the state that a filter gave, or `vanished`, `replaced`,
+    `quarantined`.
+
+        def query_finished(self, stats):
+            self.log.info("query", tenant=stats.tenant, series=stats.merged_series_count)
+    """
 
     def block_loaded(self, meta: BlockMeta) -> None: ...
 
@@ -303,7 +334,12 @@ class SupportsClose(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginContext:
-    """Handed to every factory beside its checked configuration."""
+    """Handed to every factory beside its checked configuration.
+
+    Each place of the pipeline has its own; a factory may keep it.
+
+        hits = Counter("acme_hits_total", "Hits", registry=context.registry)
+    """
 
     name: str  # the provider's
     log: Any  # a structlog logger: log.info("message", key=value)
@@ -313,7 +349,14 @@ class PluginContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One thing that a plugin offers. `factory` is `"module:callable"`, called with (config, PluginContext)."""
+    """One thing that a plugin offers. `factory` is `"module:callable"`, called with (config, PluginContext).
+
+        CacheProvider(
+            name="ACME", summary="Acme's cache", config=AcmeConfig, factory="storegate_acme.cache:open_cache", api="1.0"
+        )
+
+    The factory raises ConfigurationError for settings that cannot work, and other errors of `storegate.errors`.
+    """
 
     name: str  # what operators write as `type:`; case-insensitive
     summary: str  # one line

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ PROTOCOLS = {
     "frontends.md": [storegate.FrontEnd, storegate.SupportsMount],
     "observers.md": [storegate.Observer],
 }
+KINDS_OF_THINGS = [found[0] for found in PROTOCOLS.values()]
 METHODS = [(page, protocol, name) for page, found in PROTOCOLS.items() for protocol in found for name in vars(protocol)]
 METHODS = [(page, protocol, name) for page, protocol, name in METHODS if inspect.isfunction(vars(protocol)[name])]
 METHODS = [(page, protocol, name) for page, protocol, name in METHODS if not name.startswith("_")]
@@ -116,6 +118,13 @@ class TestCode:
         found = [path for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
         example = {str(path.relative_to(EXAMPLE)): path.read_text(encoding="utf-8") for path in found}
         assert files(FIRST) == example
+
+
+@pytest.mark.parametrize("name", [*(found.__name__ for found in KINDS_OF_THINGS), "Provider", "PluginContext"])
+def test_the_docstring_of_what_authors_write_has_an_example(name: str) -> None:
+    text = getattr(storegate, name).__doc__ or ""
+    (example,) = re.findall(r"\n\n((?: {8}.*\n)+)", text)
+    ast.parse(textwrap.dedent(example))
 
 
 def test_the_names_of_the_api_are_those_of_its_version() -> None:
