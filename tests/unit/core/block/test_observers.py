@@ -65,3 +65,16 @@ def test_one_that_fails_is_logged_and_counted_and_the_next_is_told(
     assert [(entry["log_level"], entry["observer"]) for entry in logs] == [("error", "bad")]
     assert sample("storegate_observer_failures_total", observer="bad") == 1
     assert sample("storegate_observer_failures_total", observer="good") == 0
+
+
+class Closes(Notes):
+    """Wants to know when it is over."""
+
+    def close(self) -> None:
+        self.events.append(("closed",))
+
+
+def test_those_that_can_be_closed_are(registry: CollectorRegistry) -> None:
+    closes = Closes()
+    Observers([("plain", Notes()), ("closes", closes)], registry).close()
+    assert closes.events == [("closed",)]
