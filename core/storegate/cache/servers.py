@@ -14,7 +14,6 @@ import structlog
 from storegate.cache.breaker import Breaker, State, Ticket
 from storegate.types import BreakerLimits, Cache, CacheLimits, SupportsServers
 
-log = structlog.get_logger(component="cache")
 
 READ_BREAKER = BreakerLimits(
     min_requests=1,
@@ -35,7 +34,7 @@ class ServerHealth:
     """The breakers of one server. Thread-safe. Logs one line when it begins to fail, and one when it is well again."""
 
     def __init__(self, limits: CacheLimits, **names: str) -> None:
-        self._log = log.bind(**names)
+        self._log = structlog.get_logger(component="cache", **names)  # follows a new level, as bind would not
         self._error: BaseException | None = None
         self._reported = False
         self._quiet_until = -math.inf
