@@ -14,6 +14,7 @@ import structlog
 from storegate.cache.breaker import Breaker, State, Ticket
 from storegate.types import BreakerLimits, Cache, CacheLimits, SupportsServers
 
+log = structlog.get_logger(component="cache")
 
 READ_BREAKER = BreakerLimits(
     min_requests=1,
