@@ -114,6 +114,7 @@ class Pages:
             "healthy": gateway.healthy,
             "began": self._began,
             "addresses": gateway.addresses,
+            "elsewhere": _elsewhere(gateway),
             "info": info,
             "label_sets": [json.dumps(dict(labels), ensure_ascii=False) for labels in info.label_sets],
             "build": {
@@ -125,6 +126,17 @@ class Pages:
             },
             "packages": {name: _version(name) for name in PACKAGES},
         }
+
+
+def _elsewhere(gateway: Gateway) -> Mapping[str, str]:
+    """What else the HTTP server answers, by path."""
+    found = {
+        "/metrics": "metrics for Prometheus",
+        "/-/ready": "are the blocks loaded?",
+        "/-/healthy": "is the process alive?",
+        "/api/v1/blocks?view=loaded": "the blocks",
+    }
+    return found if gateway.settings.web.disable_debug else found | {"/debug/pprof/": "profiles"}
 
 
 def _yaml(value: Any) -> str:

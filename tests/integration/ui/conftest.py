@@ -99,8 +99,9 @@ class House:
         return thread, errors
 
 
-def start(bucket: MemoryStore, **settings: Any) -> House:
-    store = HoldingStore(bucket, operation="get_range", key="*/chunks/*")
+def build(bucket: MemoryStore, held: str = "*/chunks/*", **settings: Any) -> House:
+    """A gateway that is not started yet; `held` are the objects whose reading waits to be released."""
+    store = HoldingStore(bucket, operation="get*", key=held)
     plugins: Any = PluginsOverStore(store)
     http = {"type": "http", "config": {"address": "127.0.0.1:0", "grace_period": 0.1}}
     given = {
@@ -108,9 +109,7 @@ def start(bucket: MemoryStore, **settings: Any) -> House:
         "cache_index_header": False,
         "frontends": [http, {"type": "ui", "config": {"refresh": 0}}],
     }
-    house = House(Gateway(Settings.model_validate(given | settings), plugins), bucket, store)
-    house.gateway.start()
-    return house
+    return House(Gateway(Settings.model_validate(given | settings), plugins), bucket, store)
 
 
 def up(start: int, series: int = 3) -> Any:
@@ -149,8 +148,9 @@ def fill(bucket: MemoryStore) -> dict[str, str]:
 def house() -> Iterator[House]:
     bucket = MemoryStore()
     ulids = fill(bucket)
-    made = start(bucket)
+    made = build(bucket)
     made.ulids = ulids
+    made.gateway.start()
     yield made
     made.store.release()
     made.gateway.stop(0.0)
@@ -162,13 +162,29 @@ def serve() -> Iterator[Callable[..., House]]:
     made: list[House] = []
 
     def serve_bucket(bucket: MemoryStore, **settings: Any) -> House:
-        made.append(start(bucket, **settings))
+        made.append(build(bucket, **settings))
+        made[-1].gateway.start()
         return made[-1]
 
     yield serve_bucket
     for one in made:
         one.store.release()
         one.gateway.stop(0.0)
+
+
+@pytest.fixture
+def starting() -> Iterator[House]:
+    """A gateway whose only block is being loaded, until its store is released."""
+    bucket = MemoryStore()
+    write_block(bucket, up(T0), external_labels=EU)
+    one = build(bucket, "*/index")
+    thread = threading.Thread(target=one.gateway.start)
+    thread.start()
+    assert one.store.reached.wait(30)
+    yield one
+    one.store.release()
+    thread.join(30)
+    one.gateway.stop(0.0)
 
 
 @pytest.fixture(scope="session")

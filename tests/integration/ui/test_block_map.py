@@ -265,6 +265,13 @@ def test_it_fits_small_and_large_screens(
     page.screenshot(path=artefacts / f"{width}-details.png")
 
 
+def test_blocks_can_be_watched_while_they_load(starting: Any, visit: Callable[..., Page], artefacts: Path) -> None:
+    page = visit(f"{starting.url}/loaded")
+    expect(page.locator("[data-state=loading]")).to_have_text("loading 1")
+    settled(page)
+    page.screenshot(path=artefacts / "loading.png")
+
+
 def test_an_empty_bucket_says_so(serve: Callable[..., Any], visit: Callable[..., Page], artefacts: Path) -> None:
     page = visit(f"{serve(MemoryStore()).url}/loaded")
     expect(page.locator("#empty")).to_have_text("The bucket holds no blocks yet.")

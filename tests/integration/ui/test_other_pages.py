@@ -59,8 +59,9 @@ def test_links_work_behind_a_proxy_with_a_prefix(serve: Callable[..., Any], visi
     )
     page.goto(f"{gateway.url}/a/store/loaded?block={ulid}")
     expect(page.locator("#panel summary")).to_be_visible()
-    page.click("nav >> text=Queries")
-    expect(page).to_have_url(f"{gateway.url}/a/store/queries")
+    page.click("nav >> text=Flags")
+    expect(page).to_have_url(f"{gateway.url}/a/store/flags")
+    page.unroute_all(behavior="wait")
 
 
 class TestRunningQueries:
