@@ -64,6 +64,16 @@ def test_links_work_behind_a_proxy_with_a_prefix(serve: Callable[..., Any], visi
     page.unroute_all(behavior="wait")
 
 
+def test_the_command_serves_the_pages_without_being_asked(start_store: Any, tmp_path: Path) -> None:
+    with start_store(tmp_path) as store:
+        assert [store.get(path)[0] for path in ("/", "/loaded", "/ui/static/blocks.js")] == [302, 200, 200]
+
+
+def test_the_pages_can_be_switched_off(start_store: Any, tmp_path: Path) -> None:
+    with start_store(tmp_path, ["--web.disable"]) as store:
+        assert [store.get(path)[0] for path in ("/loaded", "/-/ready")] == [404, 200]
+
+
 class TestRunningQueries:
     @pytest.fixture
     def held(self, house: Any) -> Any:
