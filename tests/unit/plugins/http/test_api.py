@@ -141,11 +141,32 @@ class TestMark:
         body = "&".join(f"f{i}=1" for i in range(200)).encode()
         assert api.ask_json("/api/v1/blocks/mark", "POST", headers=FORM, body=body)[0] == 400
 
-    def test_the_page_of_another_site_cannot_mark(self, api):
-        headers = FORM | {"Sec-Fetch-Site": "cross-site"}
+    @pytest.mark.parametrize(
+        "browser",
+        [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "http://other.example"},
+            {"Origin": "null"},
+            {"Origin": "http://other.example", "X-Forwarded-Host": "gateway.example"},
+        ],
+    )
+    def test_the_page_of_another_site_cannot_mark(self, api, browser):
+        headers = FORM | browser
         body = f"id={ULID}&action=DELETION".encode()
         assert api.ask_json("/api/v1/blocks/mark", "POST", headers=headers, body=body)[0] == 400
         assert api.gateway.marks == []
+
+    @pytest.mark.parametrize(
+        "browser",
+        [
+            {},
+            {"Sec-Fetch-Site": "same-origin", "Origin": "https://outside.example"},
+            {"Origin": "http://gateway.example", "X-Forwarded-Host": "gateway.example"},
+        ],
+    )
+    def test_a_page_of_its_own_and_a_script_can_mark(self, api, browser):
+        body = f"id={ULID}&action=DELETION".encode()
+        assert api.ask("/api/v1/blocks/mark", "POST", headers=FORM | browser, body=body)[0] == 204
 
     def test_marking_is_a_post(self, api):
         status, _, headers = api.ask("/api/v1/blocks/mark")
