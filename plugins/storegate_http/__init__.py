@@ -12,7 +12,7 @@ from storegate_http.config import HttpConfig
 def storegate_frontends() -> Iterable[storegate.FrontendProvider]:
     yield storegate.FrontendProvider(
         name="http",
-        summary="probes and Prometheus metrics over HTTP",
+        summary="probes, metrics, the API of blocks, and profiles over HTTP",
         config=HttpConfig,
         factory="storegate_http.frontend:open_frontend",
         early=True,
