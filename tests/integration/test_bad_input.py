@@ -282,11 +282,11 @@ def refusal(storegate_command: Any, tmp_path: Path, *arguments: str) -> str:
             "--config (YAML): index_chache: unknown key, did you mean 'index_cache'?",
         ),
         (BUCKET + "sync: {intervall: 1m}", "--config (YAML): sync.intervall: unknown key, did you mean 'interval'?"),
-        ("object_store: {type: MAGIC}", "object_store.type: no object store 'MAGIC' (available: FILESYSTEM)"),
+        ("object_store: {type: MAGIC}", "object_store.type: no object store 'MAGIC' (available: "),
         (
             BUCKET + "meta_filters: [{type: deduplicated}]",
             "meta_filters[0].type: no meta filter 'deduplicated', did you mean 'deduplicate'? (available: "
-            "consistency-delay, deduplicate, ignore-deletion-mark, label-shard, time-partition)",
+            "consistency-delay, deduplicate, expression, ignore-deletion-mark, label-shard, time-partition)",
         ),
         (
             BUCKET.replace("BUCKET", "BUCKET/gone"),
@@ -335,10 +335,10 @@ def test_a_faulty_plugin_that_is_not_needed_does_not_stop_the_gateway(
 @pytest.mark.parametrize(
     ("cases", "row"),
     [
-        (["import_error"], ("lost", "storegate-lost", "2.0", "broken", LOST)),
-        (["misspelt"], ("misspelt", "storegate-misspelt", "1.0", "broken", MISSPELT)),
-        (["good", "conflict"], ("rival", "storegate-rival", "3.1", "conflict", "write Acme@storegate-rival")),
-        (["good", "conflict"], ("acme", "storegate-acme", "1.2", "conflict", "write ACME@storegate-acme")),
+        (["import_error"], ("broken", "lost", "storegate-lost", "2.0", LOST)),
+        (["misspelt"], ("broken", "misspelt", "storegate-misspelt", "1.0", MISSPELT)),
+        (["good", "conflict"], ("conflict", "rival", "storegate-rival", "3.1", "write Acme@storegate-rival")),
+        (["good", "conflict"], ("conflict", "acme", "storegate-acme", "1.2", "write ACME@storegate-acme")),
     ],
     ids=["import", "misspelt", "conflict", "other side of the conflict"],
 )
@@ -350,9 +350,8 @@ def test_plugins_list_shows_a_faulty_plugin_and_its_cause(
     result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=WAIT)
     assert result.returncode == 0
     *columns, cause = row
-    (line,) = (line for line in result.stdout.splitlines() if f" {row[3]} " in line and f" {row[1]} " in line)
-    assert [word for word in line.split() if word in columns] == columns
-    assert line.endswith(cause)
+    (line,) = (line for line in result.stdout.splitlines() if re.search(" +".join(columns), line))
+    assert cause in line
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ def test_the_level_decides_what_is_logged(capsys: pytest.CaptureFixture[str], le
 
 def test_lines_of_libraries_take_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(format="json")
-    logging.getLogger("uvicorn.error").warning("port %d", 7)
+    logging.getLogger("some.library").warning("port %d", 7)
     event = json.loads(lines(capsys)[0])
-    assert (event["msg"], event["component"], event["level"]) == ("port 7", "uvicorn.error", "warn")
+    assert (event["msg"], event["component"], event["level"]) == ("port 7", "some.library", "warn")
     assert event["caller"].startswith("test_logs.py:")
 
 
