@@ -226,7 +226,6 @@ class Gateway:
             for front in self._late:
                 front.start(self)
             self._syncer.start()
-            gc.collect()
             gc.freeze()  # what is loaded now stays: a collection in the middle of a query need not look at it
             self._set_ready(True)
         except CancelledError:

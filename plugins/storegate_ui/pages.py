@@ -7,11 +7,11 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -23,6 +23,8 @@ from storegate_ui.files import StaticFiles
 from storegate_ui.texts import bytes_text, count_text, duration_text, percent_text, time_text
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from storegate.gateway import Gateway
 
 PAGES: Mapping[str, str] = {
@@ -45,6 +47,28 @@ def prefix_of(request: Request) -> str:
     return prefix
 
 
+@cache
+def _environment() -> Environment:
+    """The templates; Jinja is imported for the first page, not for the start of the gateway."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("storegate_ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "bytes": bytes_text,
+        "count": count_text,
+        "duration": duration_text,
+        "percent": percent_text,
+        "time": time_text,
+    }
+    return made
+
+
 class Pages:
     """Renders pages. Thread-safe: templates are compiled once, and every page looks at the gateway anew."""
 
@@ -53,20 +77,6 @@ class Pages:
         self._config = config
         self._files = files
         self._began = time.time()
-        self._environment = Environment(
-            loader=PackageLoader("storegate_ui"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters |= {
-            "bytes": bytes_text,
-            "count": count_text,
-            "duration": duration_text,
-            "percent": percent_text,
-            "time": time_text,
-        }
         self._contexts: Mapping[str, Callable[[], Mapping[str, Any]]] = {
             "queries": self._queries,
             "caches": lambda: {"caches": cache_rows(gateway.registry)},
@@ -79,16 +89,20 @@ class Pages:
     def render(self, name: str, request: Request, status: int = 200) -> Response:
         """One page. `part=content` leaves the frame out: a page that is open takes it to renew itself."""
         shown = self._contexts.get(name, dict)()
-        text = self._environment.get_template(f"{name}.html").render(
-            **shown,
-            page=name,
-            title=PAGES[name],
-            menu={path: title for path, title in PAGES.items() if path != "missing"},
-            base=prefix_of(request),
-            frame="none.html" if request.query_params.get("part") == "content" else "frame.html",
-            version=self._files.version,
-            admin=not self._gateway.settings.web.disable_admin_operations,
-            refresh=self._config.refresh,
+        text = (
+            _environment()
+            .get_template(f"{name}.html")
+            .render(
+                **shown,
+                page=name,
+                title=PAGES[name],
+                menu={path: title for path, title in PAGES.items() if path != "missing"},
+                base=prefix_of(request),
+                frame="none.html" if request.query_params.get("part") == "content" else "frame.html",
+                version=self._files.version,
+                admin=not self._gateway.settings.web.disable_admin_operations,
+                refresh=self._config.refresh,
+            )
         )
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 

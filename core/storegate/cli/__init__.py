@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 LEAVING_SECONDS = 2.0
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Imports make much and leave no garbage: looking for it takes a tenth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `storegate` script: exit code 0 for success, 1 for a failure, 2 for wrong usage."""
-    from storegate.cli.root import run
-
+    with without_collection():
+        from storegate.cli.root import run
     code = run(arguments)
     if arguments is None:
         _leave_soon(code)

@@ -11,6 +11,7 @@ import structlog
 
 from storegate import logs
 from storegate.allocator import use_one_arena
+from storegate.cli import without_collection
 from storegate.cli.flag_options import FlagCommand, flag_options, given_flags
 from storegate.cli.reload import Reload
 from storegate.cli.root import version_text
@@ -32,8 +33,9 @@ def _store(**values: Any) -> int:
     except StoregateError as error:
         click.echo(f"storegate store: error: {error}", err=True)
         return 1
-    from storegate.gateway import Gateway
-    from storegate.manager import PluginManager
+    with without_collection():
+        from storegate.gateway import Gateway
+        from storegate.manager import PluginManager
 
     try:
         settings, notes = configure(flags)
@@ -42,13 +44,15 @@ def _store(**values: Any) -> int:
         log.info("starting storegate", version=version_text())
         for note in notes:
             log.warning(note)
-        plugins = PluginManager.load_for(settings.plugins)
+        with without_collection():
+            plugins = PluginManager.load_for(settings.plugins)
         for plugin, trouble in plugins.troubles():
             log.warning("trouble with a plugin", plugin=plugin.origin, name=plugin.name, err=trouble)
         if settings.cache_index_header:
             _prepare_data_dir(settings.data_dir)
         with StopSignals() as signals:
-            gateway = Gateway(settings, plugins, flags)
+            with without_collection():
+                gateway = Gateway(settings, plugins, flags)
             plugins.count_in(gateway.registry)
             signals.on_hangup = Reload(flags, gateway)
             gateway.start(signals.stopped)
