@@ -15,6 +15,7 @@ from storegate.query.wire import uvarint
 
 LABEL_BYTES = 32
 """What a label takes when encoded, roughly."""
+FEW_SETS = 256
 MAX_RESERVED = 64 << 20
 
 
@@ -66,6 +67,7 @@ class LabelArena:
 
     def __init__(self, expected: int) -> None:
         self._expected = expected
+        self._sets = 0
         self.data: NDArray[np.uint8] = np.empty(0, np.uint8)
         self.size = 0
 
@@ -81,8 +83,8 @@ class LabelArena:
         n = len(label_start) - 1
         starts = np.empty(n + 1, np.int64)
         starts[0] = self.size
-        own = (int(label_start[-1]) * LABEL_BYTES) // max(n, 1)
-        self._grow(n * (own + len(overlay.fields)), min(self._expected * (own + len(overlay.fields)), MAX_RESERVED))
+        few = min(n, FEW_SETS)  # what these take tells what all will
+        self._grow(int(label_start[few]) * LABEL_BYTES + few * len(overlay.fields), 0)
         done = 0
         while True:
             done = kernel.encode_labels(
@@ -91,8 +93,12 @@ class LabelArena:
             )  # fmt: skip
             self.size = int(starts[done])
             if done == n:
+                self._sets += n
                 return starts
-            self._grow(len(self.data) - self.size + 1, 2 * len(self.data) + LABEL_BYTES)
+            each = self.size / max(self._sets + done, 1)
+            wanted = int(1.05 * each * max(self._expected, self._sets + n))
+            more = len(self.data) - self.size + len(self.data) // 4 + 1  # a set may be longer than any before
+            self._grow(more, min(wanted, max(MAX_RESERVED, 2 * len(self.data))))
 
     def keep(self, starts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of the sets that were added last, at `starts`, keep the chosen ones; where these begin, and the last ends."""
@@ -103,7 +109,7 @@ class LabelArena:
         return kept + begin
 
     def _grow(self, more: int, size: int) -> None:
-        """Make room for `more` bytes; where there is not enough, in an array of `size`, or more if need be."""
+        """Make room for `more` bytes behind what is there; a new array has at least `size`."""
         if self.size + more <= len(self.data):
             return
         data = np.empty(max(size, self.size + more), np.uint8)
